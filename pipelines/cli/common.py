@@ -1,0 +1,41 @@
+"""What the subcommands share: where things are, and a study read or refused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from specs.loading import Loaded
+    from tasks.runtime.mlflow_.history import RecordedStudy
+
+
+def set_places(data: Path | None, store: str | None, tracking_uri: str | None) -> None:
+    """Command-line places win over the environment; child processes see them too."""
+    given = {"ASSAY_DATA": data, "ASSAY_STORE": store, "MLFLOW_TRACKING_URI": tracking_uri}
+    os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+
+
+def load_study(study: Path, execution: Mapping[str, Any] | None = None) -> Loaded:
+    """A study as a person names it: from the current folder, else from the home folder. Raises SpecErrors, which main prints."""
+    from specs.loading import load
+    from tasks.core.places import home
+
+    in_home = home() / study
+    path = study if study.exists() or study.is_absolute() or not in_home.exists() else in_home
+    return load(path, execution=execution or {})
+
+
+def recorded(name: str, scratch: Path) -> RecordedStudy:
+    """The newest comparison of a study; one line and exit code 2 where there is none."""
+    import typer
+
+    from tasks.runtime.mlflow_.history import UnknownStudy, newest
+
+    try:
+        return newest(name, scratch)
+    except UnknownStudy as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None

@@ -1,0 +1,139 @@
+"""What every flow does: plan, make what is missing, record each trial as it ends, compare, and say where to look."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pipelines.fanout import Failed, make
+from pipelines.outcome import Outcome, Submission
+from pipelines.planning import Plan, PlannedTrial
+from pipelines.progress import Terminal, TimeLeft
+from tasks.core.graph import Call, Node
+from tasks.runtime.devices import pool_size
+from tasks.runtime.execution import durations
+from tasks.runtime.mlflow_.client import open_client
+
+SERIES_EVERY = 2.0
+
+
+@dataclass
+class Coordinator:
+    """One submission of one plan. It is the only maker of MLflow runs.
+
+    Args:
+        plan: what to do.
+        submission: where it is recorded.
+        display: what a person sees.
+        device: the device that steps ask for.
+    """
+
+    plan: Plan
+    submission: Submission
+    display: Terminal
+    device: str
+    physical_batch_size: int | None
+    _unmade: dict[str, Node] = field(default_factory=dict)
+    _open: list[PlannedTrial] = field(default_factory=list)
+    _last_series: float = 0.0
+
+    def run(self) -> list[Failed]:
+        """Make every missing node, recording trials as they end; returns what failed."""
+        missing = self.plan.missing(verified=True)
+        self._unmade = {node.key: node for node in missing}
+        self._open = list(self.plan.trials)
+        for key in self._unmade:
+            self.plan.store.discard(key)
+        self._record_ended()
+        if not missing:
+            return []
+        owners = self._owners(missing)
+        failed = make(missing, lambda node: self._call(node, owners), self._made, self._tick)
+        for planned in self._open:
+            self.submission.fail(planned, [problem for problem in failed if problem.node.key in {node.key for node in planned.graph.nodes()}])
+        return failed
+
+    def _owners(self, missing: Sequence[Node]) -> dict[str, str]:
+        """The run that makes each missing node: the first trial that stands on it."""
+        owners: dict[str, str] = {}
+        for planned in self._open:
+            run = self.submission.trial_run(planned)
+            for node in planned.graph.nodes():
+                owners.setdefault(node.key, run)
+        return {node.key: owners[node.key] for node in missing}
+
+    def _call(self, node: Node, owners: dict[str, str]) -> Call:
+        return self.plan.call(node, self.device, self.physical_batch_size, owners[node.key])
+
+    def _made(self, node: Node) -> None:
+        del self._unmade[node.key]
+        self.display.made(node)
+        self._record_ended()
+
+    def _record_ended(self) -> None:
+        """Record every trial that has all it stands on."""
+        for planned in list(self._open):
+            if not any(node.key in self._unmade for node in planned.graph.nodes()):
+                self._open.remove(planned)
+                self.submission.record(planned)
+
+    def _tick(self, waiting: Sequence[Node]) -> None:
+        total = len(self.plan.graph.nodes)
+        self.display.tick(total - len(self._unmade), total, waiting)
+        if time.monotonic() - self._last_series > SERIES_EVERY:
+            self._last_series = time.monotonic()
+            for planned in self._open:
+                self.submission.stream(planned, [node for node in planned.graph.nodes() if node.key in self._unmade])
+
+
+def warm_up() -> None:
+    """Work that needs no server, done while one starts: open the records, import what planning imports."""
+    open_client()
+
+
+@contextmanager
+def only_one(plan: Plan, display: Terminal) -> Iterator[None]:
+    """Held by the one run of a study on this machine; a second one waits, then finds the work done."""
+    import filelock
+
+    lock = f"study-{plan.study_key}"
+    try:
+        with plan.store.lock(lock, timeout=0.2):
+            yield
+        return
+    except filelock.Timeout:
+        display.say("the same study is being run by another process: waiting for it, then reusing its work")
+    with plan.store.lock(lock):
+        yield
+
+
+def coordinate(plan: Plan, new: bool, quiet: bool) -> Outcome:
+    """Run a plan to its end inside a flow run and return what came of it."""
+    execution = plan.loaded.study.execution
+    left = TimeLeft(durations(plan.store), pool_size(execution.processes, execution.device))
+    display = Terminal(plan.store, left, list(plan.graph), quiet)
+    batch = None if execution.physical_batch_size == "auto" else int(execution.physical_batch_size)
+    with only_one(plan, display):
+        remember_keys(plan)
+        submission = Submission.begin(plan, new)
+        try:
+            with display.live():
+                failed = Coordinator(plan, submission, display, execution.device, batch).run()
+            return submission.end(failed)
+        except BaseException as error:
+            submission.abandon(killed=isinstance(error, KeyboardInterrupt | SystemExit))
+            raise
+
+
+def remember_keys(plan: Plan) -> None:
+    """Note which artifacts the newest submission of a study stands on, so that `assay gc` keeps them."""
+    folder = plan.store.local / "studies"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{plan.loaded.study.name}.json"
+    aside = path.with_suffix(".aside")
+    aside.write_text(json.dumps({"study_key": plan.study_key, "keys": sorted(plan.graph.nodes)}))
+    os.replace(aside, path)

@@ -1,0 +1,67 @@
+"""The pieces that the DAG of every kind is made of: prepare, train, measure, and what a measurement needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from specs.sweep import changed
+from tasks.core.fingerprint import digest
+from tasks.core.graph import Graph, Node
+from tasks.core.measures import Measurement, Need, Predictions, ReferenceModel, ShadowModels
+from tasks.core.measuring import MEASURE, NEEDED, MeasureConfig
+from tasks.core.seeds import derive
+from tasks.data.dataset import Dataset
+from tasks.data.steps import PREPARE, PrepareConfig, seed_matters
+from tasks.models.model import Model
+from tasks.models.steps import PREDICT, PredictConfig
+from tasks.text.steps import FIT_TOKENIZER, FitTokenizerConfig
+
+Train = Callable[[Graph, Any, int, str], tuple[Node, Node]]
+"""A kind's own training: (graph, study, seed, label) to (prepared data, model artifact)."""
+
+
+def prepare(graph: Graph, data: Dataset, seed: int, label: str) -> Node:
+    """The prepared data of a trial; shared by all seeds where no seed matters."""
+    return graph.add(PREPARE, PrepareConfig(data=data), {}, seed if seed_matters(data) else None, f"prepare {label}")
+
+
+def model_inputs(graph: Graph, model: Model, imported: Mapping[str, Node], label: str) -> dict[str, Node]:
+    """What a model needs beside the data: a tokenizer fitted on its corpus, the recorded model that it starts from."""
+    inputs: dict[str, Node] = {}
+    corpus = getattr(model.tokenizer, "corpus", None) if type(model.tokenizer).needs_corpus else None
+    if corpus is not None:
+        prepared = prepare(graph, corpus, 0, f"{label} tokenizer corpus")
+        config = FitTokenizerConfig(tokenizer=model.tokenizer)
+        inputs["tokenizer"] = graph.add(FIT_TOKENIZER, config, {"corpus": prepared}, None, f"fit tokenizer {label}")
+    if type(model).needs_base:
+        inputs["base"] = imported[digest(model.model_dump(mode="json"))]
+    return inputs
+
+
+def measure(graph: Graph, measurement: Measurement, study: Any, seed: int, label: str, train: Train) -> Node:
+    """The node of one measurement on the model of a trial, with every need turned into the kind's own steps."""
+    data, model = train(graph, study, seed, label)
+    inputs = {"model": model, "data": data}
+    for need in measurement.needs(study.model_dump(mode="json")):
+        inputs |= {f"{NEEDED}{name}": node for name, node in _needed(graph, need, study, seed, label, train)}
+    name = measurement.label or measurement.kind
+    return graph.add(MEASURE, MeasureConfig(measurement=measurement), inputs, seed, f"{name} {label}")
+
+
+def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: Train) -> list[tuple[str, Node]]:
+    if isinstance(need, Predictions):
+        data, model = train(graph, study, seed, label)
+        config = PredictConfig(split=need.split)
+        node = graph.add(PREDICT, config, {"model": model, "data": data}, None, f"predict {need.split} {label}")
+        return [(f"predictions/{need.split}", node)]
+    if isinstance(need, ShadowModels):
+        found = []
+        for index in range(need.count):
+            data, model = train(graph, study, derive(seed, "shadow", entity=index), f"shadow {index} {label}")
+            found += [(f"shadow/{index}", model), (f"shadow/{index}/data", data)]
+        return found
+    if isinstance(need, ReferenceModel):
+        data, model = train(graph, changed(study, need.changes), seed, f"reference {need.label} {label}")
+        return [(f"reference/{need.label}", model), (f"reference/{need.label}/data", data)]
+    raise TypeError(f"no step makes a need of type {type(need).__name__}")

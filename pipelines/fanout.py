@@ -1,0 +1,62 @@
+"""Fan-out: the missing nodes of a graph as Prefect tasks, one future per key, inputs before what needs them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prefect.futures import PrefectConcurrentFuture
+
+from tasks.core.graph import Call, Node
+from tasks.runtime.steps import submit
+
+TICK = 0.1
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A node that was not made, with the one line a person needs."""
+
+    node: Node
+    reason: str
+
+
+def make(nodes: Sequence[Node], call: Callable[[Node], Call], made: Callable[[Node], None], tick: Callable[[Sequence[Node]], None]) -> list[Failed]:
+    """Make some nodes on the running flow's task runner; returns those that failed.
+
+    ``made`` is told each node as it is done, ``tick`` the nodes that are not done yet, about ten times a second. A node whose
+    input failed is reported as failed too; the rest goes on.
+    """
+    futures: dict[str, PrefectConcurrentFuture[Any]] = {}
+    for node in nodes:
+        after = [futures[needed.key] for needed in node.inputs.values() if needed.key in futures]
+        futures[node.key] = submit(call(node), after)
+    waiting = {node.key: node for node in nodes}
+    failed: list[Failed] = []
+    while waiting:
+        time.sleep(TICK)
+        for key in [key for key in waiting if futures[key].wrapped_future.done()]:
+            node = waiting.pop(key)
+            reason = _reason(futures[key])
+            if reason is None:
+                made(node)
+            else:
+                failed.append(Failed(node, reason))
+        tick(list(waiting.values()))
+    return failed
+
+
+def _reason(future: PrefectConcurrentFuture[Any]) -> str | None:
+    """Why a finished future has no result, in one line; None where it has one."""
+    try:
+        future.wait(timeout=0)
+    except Exception as error:  # the process itself died
+        return f"the process that ran it ended ({type(error).__name__}); run the study again to go on from its checkpoint"
+    state = future.state
+    if state.is_completed():
+        return None
+    error = state.result(raise_on_failure=False)
+    text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(state.message or state.name)
+    return text.strip().splitlines()[0][:300]

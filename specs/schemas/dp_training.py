@@ -1,0 +1,60 @@
+"""Kind ``dp-training``: what a privacy mechanism costs a model in utility and fairness, and what attacks still find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from specs.schemas.study import Study
+from tasks.attacks.attack import ATTACKS, Attack
+from tasks.core.component import OneOf
+from tasks.data.dataset import DATASETS, Dataset
+from tasks.fairness.metric import FAIRNESS, FairnessMetric
+from tasks.models.model import MODELS, Model
+from tasks.privacy.privacy import PRIVACY, Privacy
+from tasks.training.training import Training
+from tasks.utility.metric import UTILITY, UtilityMetric
+
+COSTS = ("cost/train_seconds", "cost/examples_per_second", "cost/step_seconds", "cost/peak_memory_mib")
+
+_UTILITY_OF_TASK = {
+    "intent": ("accuracy", "loss"),
+    "joint": ("accuracy", "slot-f1", "loss"),
+    "tagging": ("slot-f1", "loss"),
+    "lm": ("bits-per-byte", "loss"),
+}
+
+
+def _default_utility(fields: Mapping[str, Any]) -> tuple[UtilityMetric, ...]:
+    """The metrics of the task that the data serves; none where the data block itself is wrong."""
+    data = fields.get("data")
+    kinds = _UTILITY_OF_TASK.get(data.resolved_task, ("loss",)) if isinstance(data, Dataset) else ()
+    return tuple(UTILITY.parse({"kind": kind}) for kind in kinds)  # type: ignore[misc]
+
+
+class DpTrainingStudy(Study):
+    """Train models under a privacy mechanism, or none, and compare utility, attacks, fairness and cost."""
+
+    kind: Literal["dp-training"]
+    data: Annotated[Dataset, OneOf(DATASETS)] = Field(description="The examples.")
+    model: Annotated[Model, OneOf(MODELS)] = Field(description="The architecture and its tokenizer.")
+    training: Training = Field(default_factory=Training, description="Epochs, batch size, optimizer, schedule.")
+    privacy: Annotated[Privacy, OneOf(PRIVACY)] = Field(
+        default_factory=lambda: PRIVACY.parse({"kind": "none"}),
+        description="The privacy mechanism; none trains without a guarantee.",
+    )
+    utility: tuple[Annotated[UtilityMetric, OneOf(UTILITY)], ...] = Field(
+        default_factory=_default_utility, description="How good the model is; by default what the task is usually judged by."
+    )
+    attacks: tuple[Annotated[Attack, OneOf(ATTACKS)], ...] = Field(default=(), description="What an attacker finds; an empty list is not measured.")
+    fairness: tuple[Annotated[FairnessMetric, OneOf(FAIRNESS)], ...] = Field(
+        default=(), description="How groups of people differ; an empty list is not measured."
+    )
+
+    def metrics(self) -> tuple[str, ...]:
+        utility = (metric.metric("utility") for metric in self.utility)
+        attacks = (attack.metric("privacy") for attack in self.attacks)
+        fairness = (metric.metric("fairness") for metric in self.fairness)
+        return (*utility, *attacks, *fairness, *COSTS)

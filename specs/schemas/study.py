@@ -1,0 +1,86 @@
+"""What every kind of study has: a name and a question, a sweep, gates, claims, and how to run it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from tasks.comparison.claims import Claim
+from tasks.comparison.gates import Gate
+from tasks.core.fingerprint import digest
+
+__all__ = ["Claim", "Execution", "Gate", "Study", "Sweep", "study_key"]
+
+MAIN_ARM = "main"
+ArmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Block(BaseModel):
+    """A plain block of a spec: frozen, unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class Sweep(Block):
+    """What varies: arms (named sets of changes by dotted path), a grid crossed with them, and seeds."""
+
+    seeds: tuple[Seed, ...] = Field(default=(0,), min_length=1, description="One trial per arm and seed; claims are tested from five seeds on.")
+    baseline: str | None = Field(default=None, description="The arm that the others are compared with; the first one where it is not named.")
+    arms: dict[ArmName, dict[str, JsonValue] | None] = Field(
+        default={},
+        description="Name to changes by dotted path. A value with a kind replaces a component, one without is merged, null removes the key.",
+    )
+    grid: dict[str, Annotated[tuple[JsonValue, ...], Field(min_length=1)]] = Field(
+        default={}, description="Dotted path to a list of values, crossed with the arms and named arm[path=value]."
+    )
+
+    @property
+    def arm_names(self) -> tuple[str, ...]:
+        """The arms as written, without grid points; ``main`` where there are none."""
+        return tuple(self.arms) or (MAIN_ARM,)
+
+    @property
+    def baseline_arm(self) -> str:
+        """The arm that the others are compared with."""
+        return self.baseline or self.arm_names[0]
+
+
+class Execution(Block):
+    """How a study runs. It changes no result and enters no key; the command line may override it."""
+
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$", description="auto, cpu, mps, cuda or cuda:N.")
+    processes: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(default="auto", description="Steps that run side by side.")
+    runner: Literal["processes"] = Field(default="processes", description="What runs the steps: processes of this machine.")
+    physical_batch_size: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(default="auto", description="The most examples held on a device at once.")
+    log_models: Literal["all", "best", "none"] = Field(default="all", description="Which trials log their model artifact to their run.")
+
+
+class Study(Block):
+    """One YAML file: a question, and everything that decides its answer."""
+
+    has_champion: ClassVar[bool] = False
+    """Whether a gate of this kind of study may compare with a registered champion."""
+
+    kind: str
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$", description="Name of the experiment: a-z, 0-9 and '-'.")
+    version: int = Field(default=1, ge=1, description="Raise it when the meaning of the study changes.")
+    question: str = Field(default="", max_length=2000, description="What the study asks, in one sentence.")
+    randomness: Literal["reproducible", "secret"] = Field(
+        default="reproducible", description="reproducible follows from the seed; secret draws noise, sampling and cohorts from the operating system."
+    )
+    sweep: Sweep = Field(default_factory=Sweep, description="What varies.")
+    gates: tuple[Gate, ...] = Field(default=(), description="Conditions that fail the run where they do not hold.")
+    claims: tuple[Claim, ...] = Field(default=(), description="Statements that the report answers in words, with intervals.")
+    execution: Execution = Field(default_factory=Execution, description="How to run; changes no result.")
+
+    def metrics(self) -> tuple[str, ...]:
+        """The metric names, or their beginnings, that each trial of this study records."""
+        return ()
+
+
+def study_key(study: Study) -> str:
+    """Identity of a study: the digest of its resolved spec without ``execution``, which changes no result."""
+    resolved: dict[str, Any] = study.model_dump(mode="json", exclude={"execution"})
+    return digest(resolved)

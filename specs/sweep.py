@@ -1,0 +1,223 @@
+"""From one spec to its trials: arms by dotted path, crossed with a grid and with seeds. Pure: no file is read.
+
+A change is a dotted path and a value. A value with a ``kind`` replaces the whole component, a mapping without one is
+merged, null removes the key, anything else replaces the value. Arm names never enter seeds, so arms are paired.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from specs.errors import SpecPath, did_you_mean, one_line
+from specs.schemas.study import Study, Sweep
+from tasks.core.rules import Finding
+
+MOST_TRIALS = 1000
+FIXED = ("kind", "name", "version", "question", "randomness", "sweep", "gates", "claims", "execution")
+"""What belongs to the whole study and cannot differ between its trials."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One arm with one seed. ``study`` is the trial's own resolved study: the arm applied, no sweep but the seed.
+
+    Args:
+        arm: name with its grid point, ``eps-8[training.epochs=5]``.
+        seed: the seed of the trial.
+        study: the resolved study of the trial, runnable by itself.
+        base_arm: the arm as written in the spec, ``eps-8``.
+        point: grid values by dotted path, empty without a grid.
+        labels: rules that mark the trial's numbers.
+    """
+
+    arm: str
+    seed: int
+    study: Study
+    base_arm: str
+    point: Mapping[str, Any]
+    labels: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One applied change: the path it sets in the trial, and the path of the spec where it is written."""
+
+    target: SpecPath
+    source: SpecPath
+    removes: bool
+
+
+@dataclass(frozen=True)
+class Arm:
+    """An arm at one grid point: the trial as plain values and where its changes are written."""
+
+    name: str
+    base_arm: str
+    point: Mapping[str, Any]
+    values: dict[str, Any]
+    changes: tuple[Change, ...]
+
+    def source(self, path: SpecPath, written: Any) -> SpecPath:
+        """The path of the spec that a path of the trial comes from; ``written`` is the spec's own value tree."""
+        over = [change for change in self.changes if path[: len(change.target)] == change.target]
+        if over:
+            nearest = max(over, key=lambda change: len(change.target))
+            return (*nearest.source, *path[len(nearest.target) :])
+        if not _exists(written, path):
+            under = [change for change in self.changes if change.target[: len(path)] == path]
+            if under:
+                return under[0].source
+        return path
+
+
+class SweepError(Exception):
+    """A sweep that cannot be expanded, at a path of the spec."""
+
+    def __init__(self, path: SpecPath, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message
+
+
+def count(sweep: Sweep) -> int:
+    """The number of trials."""
+    return len(sweep.arm_names) * prod(len(values) for values in sweep.grid.values()) * len(sweep.seeds)
+
+
+def problems(sweep: Sweep) -> Iterator[SweepError]:
+    """What is wrong with the sweep as a whole."""
+    if count(sweep) > MOST_TRIALS:
+        parts = [f"{len(sweep.arm_names):,} arms", *(f"{len(values):,} values of {path}" for path, values in sweep.grid.items()), f"{len(sweep.seeds):,} seeds"]
+        yield SweepError(("sweep",), one_line(f"makes {count(sweep):,} trials ({' x '.join(parts)}); at most {MOST_TRIALS:,} are allowed"))
+    if sweep.baseline is not None and sweep.baseline not in sweep.arm_names:
+        hint = did_you_mean(sweep.baseline, sweep.arm_names) or f"; the arms are {', '.join(sweep.arm_names[:10])}"
+        yield SweepError(("sweep", "baseline"), f"no arm is named '{one_line(sweep.baseline, 80)}'{hint}")
+    for index, seed in enumerate(sweep.seeds):
+        if seed in sweep.seeds[:index]:
+            yield SweepError(("sweep", "seeds", index), f"the seed {seed} is given twice")
+    for path, values in sweep.grid.items():
+        names = [value_name(value, values) for value in values]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                yield SweepError(("sweep", "grid", path, index), "the value is given twice")
+
+
+def arm_points(sweep: Sweep, base: Mapping[str, Any], resolved: Mapping[str, Any]) -> Iterator[Arm | SweepError]:
+    """Every arm at every grid point, in the order written; an arm that cannot be applied comes as its error.
+
+    ``base`` is the spec as written, ``resolved`` the same with defaults, in which a path such as
+    ``model.tokenizer.buckets`` is found although the spec does not mention the tokenizer.
+    """
+    shared = {key: value for key, value in base.items() if key not in ("sweep", "gates", "claims")}
+    paths = sorted(sweep.grid)
+    places = [range(len(sweep.grid[path])) for path in paths]
+    for name in sweep.arm_names:
+        for indices in itertools.product(*places):
+            point = {path: sweep.grid[path][index] for path, index in zip(paths, indices, strict=True)}
+            try:
+                yield _arm(sweep, name, point, dict(zip(paths, indices, strict=True)), shared, resolved)
+            except SweepError as error:
+                yield error
+
+
+def point_name(sweep: Sweep, arm: str, point: Mapping[str, Any]) -> str:
+    """``eps-8[training.epochs=5]``, keys sorted; the arm alone without a grid."""
+    if not point:
+        return arm
+    settings = ",".join(f"{path}={value_name(point[path], sweep.grid[path])}" for path in sorted(point))
+    return f"{arm}[{settings}]"
+
+
+def value_name(value: Any, among: tuple[Any, ...]) -> str:
+    """A grid value in a name: a component by its kind, with its settings where another value has the same kind."""
+    if isinstance(value, str):
+        return one_line(value, 60)
+    if isinstance(value, dict) and "kind" in value:
+        kinds = [other.get("kind") for other in among if isinstance(other, dict)]
+        if kinds.count(value["kind"]) == 1:
+            return one_line(str(value["kind"]), 60)
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+
+def _arm(
+    sweep: Sweep, name: str, point: Mapping[str, Any], indices: Mapping[str, int], shared: Mapping[str, Any], resolved: Mapping[str, Any]
+) -> Arm:
+    values: dict[str, Any] = copy.deepcopy(dict(shared))
+    changes: list[Change] = []
+    own = sweep.arms.get(name) or {}
+    for path, value in sorted(own.items(), key=lambda item: item[0].count(".")):
+        changes.extend(_apply(values, resolved, path, value, ("sweep", "arms", name, path)))
+    for path, value in sorted(point.items(), key=lambda item: item[0].count(".")):
+        source: SpecPath = ("sweep", "grid", path, indices[path])
+        hidden = [change for change in changes if change.target[: path.count(".") + 1] == tuple(path.split("."))]
+        if hidden:
+            raise SweepError(("sweep", "grid", path), f"also changes what '{one_line('.'.join(map(str, hidden[0].source[2:])), 100)}' sets")
+        changes.extend(_apply(values, resolved, path, value, source))
+    return Arm(point_name(sweep, name, point), name, point, values, tuple(changes))
+
+
+def _apply(values: dict[str, Any], resolved: Any, path: str, value: Any, source: SpecPath) -> Iterator[Change]:
+    """Set one dotted path inside ``values``; say what was changed."""
+    keys = path.split(".")
+    if not all(keys):
+        raise SweepError(source, "is no dotted path such as 'training.epochs'")
+    if keys[0] in FIXED:
+        raise SweepError(source, f"'{keys[0]}' belongs to the whole study and cannot vary")
+    block = values
+    for depth, key in enumerate(keys[:-1]):
+        resolved = _same_component(block, resolved).get(key)
+        below = block.get(key)
+        if below is None:
+            below = copy.deepcopy(resolved) if isinstance(resolved, dict) else {}
+        if not isinstance(below, dict):
+            what = "a list, which is replaced as a whole" if isinstance(below, list) else "a value, not a block of keys"
+            raise SweepError(source, f"'{'.'.join(keys[: depth + 1])}' is {what}")
+        block[key] = below
+        block = below
+    yield from _set(block, keys[-1], value, tuple(keys), source, _same_component(block, resolved))
+
+
+def _same_component(block: Mapping[str, Any], resolved: Any) -> Mapping[str, Any]:
+    """The defaults that hold inside a block: none where the block is another component than the resolved one."""
+    if not isinstance(resolved, Mapping) or block.get("kind", resolved.get("kind")) != resolved.get("kind"):
+        return {}
+    return resolved
+
+
+def _set(block: dict[str, Any], key: str, value: Any, target: SpecPath, source: SpecPath, resolved: Mapping[str, Any]) -> Iterator[Change]:
+    if value is None:
+        block.pop(key, None)
+        yield Change(target, source, removes=True)
+    elif isinstance(value, dict) and "kind" not in value:
+        yield from _merge(block, key, value, target, source, resolved)
+    else:
+        block[key] = copy.deepcopy(value)
+        yield Change(target, source, removes=False)
+
+
+def _merge(block: dict[str, Any], key: str, value: dict[str, Any], target: SpecPath, source: SpecPath, resolved: Mapping[str, Any]) -> Iterator[Change]:
+    """Merge a mapping without ``kind`` into what stands at a key; a key that stands nowhere begins as its default."""
+    default = resolved.get(key)
+    if not isinstance(block.get(key), dict):
+        block[key] = copy.deepcopy(default) if isinstance(default, dict) and block.get(key) is None else {}
+        yield Change(target, source, removes=False)
+    below = block[key]
+    for name, item in value.items():
+        yield from _set(below, name, item, (*target, name), (*source, name), _same_component(below, default))
+
+
+def _exists(value: Any, path: SpecPath) -> bool:
+    for part in path:
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value):
+            value = value[part]
+        else:
+            return False
+    return True

@@ -1,0 +1,132 @@
+"""Measures: what a measurement returns and how it is kept. Every number carries its conditions."""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from tasks.core.component import Component
+
+Status = Literal["ok", "insufficient_evidence", "undefined", "unsupported", "confounded"]
+Direction = Literal["higher", "lower", "none"]
+
+
+class Row(BaseModel):
+    """One number with its conditions.
+
+    ``name`` is the full metric name (``utility/accuracy``). ``low`` and ``high`` bound it, ``interval`` says over what:
+    ``items`` (a clustered bootstrap within a trial) or ``runs`` (over seeds). ``direction`` says which way is better.
+    ``conditions`` are the facts two numbers must share to stand in one column (data digest, split, protocol).
+    A status other than ``ok`` or ``confounded`` has no value and gives its reason.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    interval: Literal["items", "runs"] | None = None
+    status: Status = "ok"
+    reason: str | None = None
+    direction: Direction = "none"
+    conditions: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _honest(self) -> Row:
+        if self.value is not None and not math.isfinite(self.value):
+            raise ValueError(f"{self.name}: a value must be finite; give status 'undefined' and a reason")
+        if self.status in ("ok", "confounded") and self.value is None:
+            raise ValueError(f"{self.name}: status '{self.status}' needs a value")
+        if self.status not in ("ok", "confounded") and (self.value is not None or not self.reason):
+            raise ValueError(f"{self.name}: status '{self.status}' has no value and needs a reason")
+        if (self.low is None) != (self.high is None) or (self.low is not None and self.interval is None):
+            raise ValueError(f"{self.name}: give low, high and the interval together")
+        return self
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Rows and, where they come from items, one record per item: ``id`` and numbers, never text of private data.
+
+    Args:
+        rows: the numbers.
+        items: columns of equal length; ``id`` is one of them.
+    """
+
+    rows: tuple[Row, ...]
+    items: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write ``measures.json`` and, where there are items, ``items.parquet``."""
+        rows = [row.model_dump(mode="json") for row in self.rows]
+        (folder / "measures.json").write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+        if self.items:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+
+            pq.write_table(pa.table(dict(self.items)), folder / "items.parquet")
+
+    @staticmethod
+    def load_rows(folder: Path) -> tuple[Row, ...]:
+        """The rows of a saved folder; none where it holds no measures."""
+        path = folder / "measures.json"
+        if not path.exists():
+            return ()
+        return tuple(Row.model_validate(row) for row in json.loads(path.read_text())["rows"])
+
+
+class Need(BaseModel):
+    """Something a measurement needs made before it runs. The flow turns each need into steps, one per key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Predictions(Need):
+    """What the target model says of one split (``train``, ``validation``, ``test`` or ``nonmembers``). Named ``predictions/<split>``."""
+
+    split: str = "test"
+
+
+class ShadowModels(Need):
+    """``count`` models trained exactly as the target, each with its own seed and its own pool of members. Named ``shadow/<i>``."""
+
+    count: int
+
+
+class ReferenceModel(Need):
+    """One model trained as the target with some dotted paths of the trial changed. Named ``reference/<label>``."""
+
+    label: str
+    changes: dict[str, Any] = {}
+
+
+class Measurement(Component, ABC):
+    """Base of utility metrics, attacks and fairness metrics.
+
+    ``label`` replaces the kind in metric names, for two entries of one kind. ``needs`` is pure and read at planning;
+    ``measure`` trains nothing itself: it gets the folder of the target's model artifact, the folders that its needs
+    became (by name), the folder of the prepared data, its seed and a report of progress.
+    """
+
+    label: str | None = None
+
+    def metric(self, prefix: str, *rest: str) -> str:
+        """The full metric name: prefix, then the label or the kind with ``-`` as ``_``, then the rest."""
+        return "/".join((prefix, (self.label or self.kind).replace("-", "_"), *rest))
+
+    def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
+        """What must be made before ``measure``. ``study`` is the resolved trial as plain values."""
+        return ()
+
+    @abstractmethod
+    def measure(self, target: Path, needed: Mapping[str, Path], data: Path, seed: int, report: Any) -> Measures:
+        """The numbers."""

@@ -1,0 +1,72 @@
+"""Columns: from a table's own names to the words of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Columns(BaseModel):
+    """Which column of a table is what. Tokens and slots are lists, or strings split at white space."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str | None = Field(default=None, description="The utterance; without it, the tokens joined.")
+    label: str | None = Field(default=None, description="The intent or class.")
+    tokens: str | None = Field(default=None, description="The words.")
+    slots: str | None = Field(default=None, description="One tag per word.")
+    user: str | None = Field(default=None, description="Who said it.")
+    time: str | None = Field(default=None, description="When.")
+    group: str | None = Field(default=None, description="Group for fairness.")
+
+    def named(self) -> dict[str, str]:
+        """Those that are given: word of a record to column of the table."""
+        return {word: column for word, column in self if column is not None}
+
+    def absent(self, available: Sequence[str], where: str) -> str | None:
+        """One line on the first column that a table lacks, with the closest name; None where it has all."""
+        for word, column in self.named().items():
+            if column not in available:
+                close = get_close_matches(column, available, 1)
+                hint = f"; did you mean '{close[0]}'?" if close else f"; it has {', '.join(map(str, available))[:200]}"
+                return f"columns.{word}: {where} has no column '{column}'{hint}"
+        return None
+
+
+def named_records(table: pd.DataFrame, columns: Columns, where: str) -> pd.DataFrame:
+    """The records of a table under the words that everything else uses. Raises DataError."""
+    import pandas as pd
+
+    from tasks.data.dataset import DataError
+
+    problem = columns.absent([str(name) for name in table.columns], where)
+    if problem:
+        raise DataError(problem)
+    records = pd.DataFrame({word: table[column] for word, column in columns.named().items()})
+    for word in ("tokens", "slots"):
+        if word in records:
+            records[word] = records[word].map(_words)
+    for word in ("label", "user", "group", "time"):
+        if word in records:
+            records[word] = records[word].map(lambda value: None if pd.isna(value) else str(value))
+    if "text" not in records and "tokens" in records:
+        records["text"] = records["tokens"].map(" ".join)
+    return records
+
+
+def share_as_test(records: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train and test by a keyed coin per row, so that neither order nor seed matters."""
+    from tasks.core.seeds import uniform
+
+    test = records.index.map(lambda row: uniform(0, "test-share", int(row)) < share).to_numpy(dtype=bool)
+    return records[~test].reset_index(drop=True), records[test].reset_index(drop=True)
+
+
+def _words(value: Any) -> list[str]:
+    return value.split() if isinstance(value, str) else [str(word) for word in value]

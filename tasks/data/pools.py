@@ -1,0 +1,42 @@
+"""Pools of members and non-members: one coin per distinct record, before any training.
+
+Official splits differ by more than chance (a text classifier tells them apart), so an attack that compares train with test
+measures the split. A keyed coin per record makes the two pools alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.seeds import uniform
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def content_keys(records: pd.DataFrame) -> pd.Series:
+    """What the model sees of each record, as text: equal keys are duplicates. Columns text, label, tokens, slots count."""
+    parts = []
+    for column in ("text", "label", "tokens", "slots"):
+        if column in records:
+            values = records[column]
+            parts.append(values.map(" ".join) if column in ("tokens", "slots") else values.astype(str))
+    keys = parts[0].str.casefold()
+    for part in parts[1:]:
+        keys = keys + "\x1f" + part
+    return keys
+
+
+def distinct(records: pd.DataFrame) -> pd.DataFrame:
+    """The first record of every content."""
+    return records[~content_keys(records).duplicated()].reset_index(drop=True)
+
+
+def split_pools(records: pd.DataFrame, public_size: int, attack_holdout: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Members and non-members: each record (by its ``id``) is held out with probability holdout / (public size + holdout).
+
+    The number held out is random and never used by a mechanism; two arms of one seed share pools.
+    """
+    probability = attack_holdout / (public_size + attack_holdout)
+    out = records["id"].map(lambda record: uniform(seed, "attack-holdout", str(record)) < probability).astype(bool)
+    return records[~out].reset_index(drop=True), records[out].reset_index(drop=True)

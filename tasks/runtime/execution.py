@@ -1,0 +1,124 @@
+"""Running one call: under the lock of its key, from unfinished work where there is some, committed whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import threading
+import time
+import uuid
+from pathlib import Path
+
+from tasks.core.graph import Call
+from tasks.core.step import Report, StepRun
+from tasks.core.store import Store, open_store
+from tasks.runtime import devices
+
+DURATIONS = "durations.jsonl"
+SERIES = "metrics.jsonl"
+
+
+def execute(call: Call) -> bool:
+    """Make the artifact of a call unless it is there intact. Returns whether work was done."""
+    _end_with_parent()
+    _one_thread()
+    store = open_store(call.store)
+    with store.lock(call.key):
+        if store.intact(call.key):
+            return False
+        started = time.monotonic()
+        _make(call, store)
+        _remember_duration(store, call, time.monotonic() - started)
+    return True
+
+
+def _make(call: Call, store: Store) -> None:
+    unfinished = store.scratch(call.key)
+    result = unfinished / f"result-{uuid.uuid4().hex}"
+    for stale in unfinished.glob("result-*"):
+        shutil.rmtree(stale)
+    checkpoint = unfinished / "checkpoint"
+    for folder in (result, checkpoint):
+        folder.mkdir(parents=True, exist_ok=True)
+    device = devices.claim(call.device, store.local / "locks")
+    run = StepRun(result, checkpoint, device, call.physical_batch_size, Report(unfinished))
+    inputs = {name: store.open(key) for name, key in call.inputs.items()}
+    call.step.work(call.config, inputs, call.seed or 0, run)
+    if (unfinished / SERIES).exists():
+        shutil.copy(unfinished / SERIES, result / SERIES)
+    store.commit(call.key, result, _record(call, device))
+    shutil.rmtree(unfinished)
+
+
+def _record(call: Call, device: str) -> dict[str, object]:
+    """What made the artifact, for people; the key is what counts."""
+    return {
+        "step": call.step.name,
+        "label": call.label,
+        "config": call.config.model_dump(mode="json"),
+        "inputs": dict(call.inputs),
+        "seed": call.seed,
+        "shape": call.shape,
+        "producer": call.producer,
+        "device": device,
+        "machine": platform.machine(),
+    }
+
+
+def _remember_duration(store: Store, call: Call, seconds: float) -> None:
+    """One line per step made here, from which plans estimate."""
+    with (store.local / DURATIONS).open("a") as file:
+        file.write(json.dumps({"step": call.step.name, "shape": call.shape, "seconds": round(seconds, 3)}) + "\n")
+
+
+def durations(store: Store) -> dict[str, float]:
+    """The last measured seconds by shape of step, on this machine."""
+    path = store.local / DURATIONS
+    if not path.exists():
+        return {}
+    lines = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    return {line["shape"]: line["seconds"] for line in lines}
+
+
+def _one_thread() -> None:
+    """One thread per process, so that the number of processes cannot change a result."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+_watching = False
+
+
+def _end_with_parent() -> None:
+    """A pooled process whose coordinator was killed ends too, instead of working on for nobody."""
+    import multiprocessing
+    from multiprocessing.connection import wait
+
+    global _watching
+    parent = multiprocessing.parent_process()
+    if parent is None or _watching:
+        return
+    _watching = True
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
+
+
+def progress(store: Store, key: str) -> dict[str, object] | None:
+    """How far the unfinished work on a key is, as its step last said."""
+    try:
+        state: dict[str, object] = json.loads((store.scratch(key) / "progress.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return state
+
+
+def series_path(store: Store, key: str, made: bool) -> Path:
+    """Where the metric series of a key lie: in its artifact, or with its unfinished work."""
+    return (store.open(key) if made else store.scratch(key)) / SERIES

@@ -1,0 +1,51 @@
+"""The MLflow client that everything here speaks through: an explicit store and explicit run ids, never the fluent API."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.core.places import home, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment
+
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
+
+
+def open_client() -> MlflowClient:
+    """A client on the configured store. A fresh SQLite store is made under a lock: two migrations at once collide."""
+    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    import filelock
+    from mlflow import MlflowClient
+
+    uri = tracking_uri()
+    if not uri.startswith("sqlite:///"):
+        return MlflowClient(tracking_uri=uri)
+    path = Path(uri.removeprefix("sqlite:///"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(path.with_suffix(".lock")):
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)
+    return client
+
+
+def experiment_id(client: MlflowClient, name: str) -> str:
+    """The experiment of a study, made where there is none. Artifacts of a local store lie under ``mlruns/artifacts``."""
+    found = find_experiment(client, name)
+    if found is not None:
+        return str(found.experiment_id)
+    local = tracking_uri().startswith("sqlite:///")
+    location = (home() / "mlruns" / "artifacts" / name).as_uri() if local else None
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def find_experiment(client: MlflowClient, name: str) -> Experiment | None:
+    """The experiment of a study, or None. One that was deleted in the web page is brought back, with what it held."""
+    found = client.get_experiment_by_name(name)
+    if found is not None and found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+        found = client.get_experiment_by_name(name)
+    return found
