@@ -71,6 +71,7 @@ class Coordinator:
 
     def _made(self, node: Node) -> None:
         del self._unmade[node.key]
+        self.submission.made += 1
         self.display.made(node)
         self._record_ended()
 

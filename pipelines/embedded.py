@@ -20,6 +20,7 @@ from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from tasks.core.errors import UserError
 from tasks.core.places import home
 
 QUIET = {
@@ -33,7 +34,7 @@ QUIET = {
 START_TIMEOUT = 120.0
 
 
-class ServerFailed(Exception):
+class ServerFailed(UserError):
     """The embedded server did not come up."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from prefect.futures import PrefectConcurrentFuture
 
+from tasks.core.errors import UserError
 from tasks.core.graph import Call, Node
 from tasks.runtime.steps import submit
 
@@ -58,5 +59,8 @@ def _reason(future: PrefectConcurrentFuture[Any]) -> str | None:
     if state.is_completed():
         return None
     error = state.result(raise_on_failure=False)
-    text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(state.message or state.name)
+    if isinstance(error, UserError):
+        text = str(error)
+    else:
+        text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(state.message or state.name)
     return text.strip().splitlines()[0][:300]

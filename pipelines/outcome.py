@@ -14,7 +14,9 @@ from typing import Any
 
 from pipelines.fanout import Failed
 from pipelines.planning import Plan, PlannedTrial
-from tasks.comparison.compare import Comparison, StudyFacts, TrialResult
+from specs.sweep import Trial
+from tasks.comparison.comparison import Comparison
+from tasks.comparison.results import ArmFacts, StudyFacts, TrialResult
 from tasks.comparison.steps import reduce_comparison
 from tasks.core.fingerprint import library_versions
 from tasks.core.graph import Node
@@ -47,7 +49,7 @@ class Outcome:
     @property
     def exit_code(self) -> int:
         """0 done, 1 a trial or gate failed."""
-        return 1 if self.failed or any(gate.passed is False for gate in self.comparison.gates) else 0
+        return 1 if self.failed or not all(gate.passed for gate in self.comparison.gates) else 0
 
 
 @dataclass
@@ -87,7 +89,7 @@ class Submission:
                 self._ended.add(name)
                 self._runs[name] = str(found.info.run_id)
                 return self._runs[name]
-            tags = {"study_key": self.plan.study_key, "guarantee": trial.study.privacy.guarantee()}
+            tags = {"study_key": self.plan.study_key, "guarantee": trial.study.privacy.guarantee(), **_not_measured(trial.study)}
             run = self.recorder.open_trial(self.parent, name, _describe(planned), trial.arm, trial.seed, tags)
             self.recorder.log_params(run, trial.study.model_dump(mode="json", exclude={"sweep", "claims", "gates", "execution"}))
             self._runs[name] = run
@@ -154,16 +156,23 @@ class Submission:
 
     def _facts(self) -> StudyFacts:
         study = self.plan.loaded.study
-        arms = tuple(dict.fromkeys(planned.trial.arm for planned in self.plan.trials))
         return StudyFacts(
             name=study.name,
             question=study.question,
-            baseline=self.plan.loaded.baseline,
-            arms=arms,
+            baseline=study.sweep.baseline_arm,
+            arms=tuple(dict.fromkeys(_arm_facts(planned.trial) for planned in self.plan.trials)),
             claims=study.claims,
             gates=study.gates,
             labels=tuple(str(label) for label in self.plan.loaded.labels),
+            about=self._about(),
         )
+
+    def _about(self) -> dict[str, str]:
+        """What all numbers share: the data, the spec, the code and the libraries."""
+        digests = sorted({self._data_digest(planned) for planned in self.plan.trials if planned.name in self._ended})
+        versions = {f"version of {name}": text for name, text in library_versions().items()}
+        data = {"data": ", ".join(dict.fromkeys(planned.trial.study.data.kind for planned in self.plan.trials)), "data digest": ", ".join(digests)}
+        return {**data, "study key": self.plan.study_key, "MLflow run of the study": self.parent, "git commit": _commit(), **versions}
 
     def _result(self, planned: PlannedTrial) -> TrialResult:
         run = self.trial_run(planned)
@@ -173,7 +182,6 @@ class Submission:
             seed=planned.trial.seed,
             rows=self.rows(planned) if complete else (),
             status="finished" if complete else "failed",
-            guarantee=planned.trial.study.privacy.guarantee(),
             mlflow_run=run,
         )
 
@@ -206,6 +214,16 @@ class Submission:
         if (run, name) not in self._last_steps:
             self._last_steps[(run, name)] = self.recorder.last_step(run, name)
         return self._last_steps[(run, name)]
+
+
+def _not_measured(study: Any) -> dict[str, str]:
+    """A tag for each family that the study leaves out, so that silence is not read as a result."""
+    families = {"attacks": "not measured", "fairness": "not measured"}
+    return {name: text for name, text in families.items() if not getattr(study, name, ())}
+
+
+def _arm_facts(trial: Trial) -> ArmFacts:
+    return ArmFacts(trial.arm, trial.base_arm, trial.arm.removeprefix(trial.base_arm), trial.study.privacy.guarantee())
 
 
 def _describe(planned: PlannedTrial) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines.importing import import_models
 from specs.loading import Loaded
+from specs.schemas.study import study_key
 from specs.sweep import Trial
 from tasks.core.fingerprint import digest
 from tasks.core.graph import Call, Graph, Node, TrialGraph
@@ -47,8 +48,7 @@ class Plan:
     @property
     def study_key(self) -> str:
         """What the study is: its resolved spec without ``execution``, and the keys of its trials."""
-        resolved = self.loaded.study.model_dump(mode="json", exclude={"execution"})
-        return digest([resolved, [planned.key for planned in self.trials]])
+        return digest([study_key(self.loaded.study), [planned.key for planned in self.trials]])
 
     def missing(self, verified: bool) -> list[Node]:
         """The nodes that must be made, inputs first. ``verified`` hashes every file that is there."""

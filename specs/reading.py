@@ -166,11 +166,11 @@ class _Composer:
         mark = event.start_mark
         position = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         if isinstance(event, yaml.AliasEvent):
-            self._alias(event.anchor, position)
+            self._alias(str(event.anchor), position)
         elif isinstance(event, yaml.ScalarEvent):
             node = _Node(position, open=False)
             try:
-                node.content = scalars.plain(event.value) if event.implicit[0] and event.style is None else scalars.quoted(event.value)
+                node.content = scalars.plain(event.value) if event.implicit[0] else scalars.quoted(event.value)
             except ValueError as error:
                 node.problem = f"{error} (got {shown(event.value)})"
             self._add(node, event)

@@ -115,15 +115,16 @@ def arm_points(sweep: Sweep, base: Mapping[str, Any], resolved: Mapping[str, Any
     ``model.tokenizer.buckets`` is found although the spec does not mention the tokenizer.
     """
     shared = {key: value for key, value in base.items() if key not in ("sweep", "gates", "claims")}
-    paths = sorted(sweep.grid)
-    places = [range(len(sweep.grid[path])) for path in paths]
-    for name in sweep.arm_names:
-        for indices in itertools.product(*places):
-            point = {path: sweep.grid[path][index] for path, index in zip(paths, indices, strict=True)}
-            try:
-                yield _arm(sweep, name, point, dict(zip(paths, indices, strict=True)), shared, resolved)
-            except SweepError as error:
-                yield error
+    for name, indices in _points(sweep):
+        try:
+            yield _arm(sweep, name, indices, shared, resolved)
+        except SweepError as error:
+            yield error
+
+
+def point_names(sweep: Sweep) -> tuple[str, ...]:
+    """The names of all arms with their grid points, in the order of ``arm_points``."""
+    return tuple(point_name(sweep, name, _values(sweep, indices)) for name, indices in _points(sweep))
 
 
 def point_name(sweep: Sweep, arm: str, point: Mapping[str, Any]) -> str:
@@ -145,9 +146,28 @@ def value_name(value: Any, among: tuple[Any, ...]) -> str:
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
-def _arm(
-    sweep: Sweep, name: str, point: Mapping[str, Any], indices: Mapping[str, int], shared: Mapping[str, Any], resolved: Mapping[str, Any]
-) -> Arm:
+def changed(study: Study, changes: Mapping[str, Any]) -> Study:
+    """A study with some dotted paths changed, as an arm changes them. Raises SweepError, or ValidationError for a wrong value."""
+    values = study.model_dump(mode="json")
+    for path, value in changes.items():
+        list(_apply(values, values, path, value, (path,)))
+    return type(study).model_validate_json(json.dumps(values), strict=True)
+
+
+def _points(sweep: Sweep) -> Iterator[tuple[str, dict[str, int]]]:
+    """Each arm with each grid point, as indices by path."""
+    paths = sorted(sweep.grid)
+    for name in sweep.arm_names:
+        for indices in itertools.product(*(range(len(sweep.grid[path])) for path in paths)):
+            yield name, dict(zip(paths, indices, strict=True))
+
+
+def _values(sweep: Sweep, indices: Mapping[str, int]) -> dict[str, Any]:
+    return {path: sweep.grid[path][index] for path, index in indices.items()}
+
+
+def _arm(sweep: Sweep, name: str, indices: Mapping[str, int], shared: Mapping[str, Any], resolved: Mapping[str, Any]) -> Arm:
+    point = _values(sweep, indices)
     values: dict[str, Any] = copy.deepcopy(dict(shared))
     changes: list[Change] = []
     own = sweep.arms.get(name) or {}
@@ -214,10 +234,9 @@ def _merge(block: dict[str, Any], key: str, value: dict[str, Any], target: SpecP
 
 def _exists(value: Any, path: SpecPath) -> bool:
     for part in path:
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value):
-            value = value[part]
-        else:
+        in_block = isinstance(value, Mapping) and part in value
+        in_list = isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value)
+        if not (in_block or in_list):
             return False
+        value = value[part]
     return True

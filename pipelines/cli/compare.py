@@ -39,7 +39,7 @@ def command(
         return
     from rich.console import Console
 
-    from tasks.comparison.compare import Comparison
+    from tasks.comparison.comparison import Comparison
     from tasks.comparison.terminal import print_comparison
 
     print_comparison(Comparison.model_validate(values), Console(highlight=False))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from tasks.comparison.claims import Claim
 from tasks.comparison.gates import Gate
@@ -13,7 +15,24 @@ from tasks.core.fingerprint import digest
 __all__ = ["Claim", "Execution", "Gate", "Study", "Sweep", "study_key"]
 
 MAIN_ARM = "main"
-ArmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+def _fits(pattern: str, words: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"must be {words}")
+        return text
+
+    return check
+
+
+def _text(pattern: str, words: str) -> tuple[AfterValidator, WithJsonSchema]:
+    return AfterValidator(_fits(pattern, words)), WithJsonSchema({"type": "string", "pattern": f"^({pattern})$"})
+
+
+StudyName = Annotated[str, *_text("[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?", "1 to 64 of a-z, 0-9 and '-', not beginning or ending with '-'")]
+ArmName = Annotated[str, *_text("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a name of 1 to 64 letters, digits, '.', '_' and '-'")]
+Device = Annotated[str, *_text("auto|cpu|mps|cuda(:[0-9]+)?", "auto, cpu, mps, cuda or cuda:N")]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -50,7 +69,7 @@ class Sweep(Block):
 class Execution(Block):
     """How a study runs. It changes no result and enters no key; the command line may override it."""
 
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$", description="auto, cpu, mps, cuda or cuda:N.")
+    device: Device = Field(default="auto", description="auto, cpu, mps, cuda or cuda:N.")
     processes: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(default="auto", description="Steps that run side by side.")
     runner: Literal["processes"] = Field(default="processes", description="What runs the steps: processes of this machine.")
     physical_batch_size: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(default="auto", description="The most examples held on a device at once.")
@@ -64,7 +83,7 @@ class Study(Block):
     """Whether a gate of this kind of study may compare with a registered champion."""
 
     kind: str
-    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$", description="Name of the experiment: a-z, 0-9 and '-'.")
+    name: StudyName = Field(description="Name of the experiment: a-z, 0-9 and '-'.")
     version: int = Field(default=1, ge=1, description="Raise it when the meaning of the study changes.")
     question: str = Field(default="", max_length=2000, description="What the study asks, in one sentence.")
     randomness: Literal["reproducible", "secret"] = Field(
@@ -83,4 +102,4 @@ class Study(Block):
 def study_key(study: Study) -> str:
     """Identity of a study: the digest of its resolved spec without ``execution``, which changes no result."""
     resolved: dict[str, Any] = study.model_dump(mode="json", exclude={"execution"})
-    return digest(resolved)
+    return digest({**resolved, "baseline": study.sweep.baseline_arm})

@@ -108,7 +108,7 @@ def _imports() -> Any:
 
     from tasks.core.places import home
 
-    cache_dir = home() / "mlruns" / "cache" / "grimp"
+    cache_dir = str(home() / "mlruns" / "cache" / "grimp")
     return grimp.build_graph(FIRST_PARTY, exclude_type_checking_imports=True, cache_dir=cache_dir)
 
 

@@ -24,6 +24,7 @@ class Row(BaseModel):
     ``name`` is the full metric name (``utility/accuracy``). ``low`` and ``high`` bound it, ``interval`` says over what:
     ``items`` (a clustered bootstrap within a trial) or ``runs`` (over seeds). ``direction`` says which way is better.
     ``conditions`` are the facts two numbers must share to stand in one column (data digest, split, protocol).
+    ``lowest`` and ``highest`` are the ends of what the metric can be, so that an interval over runs can be cut there.
     A status other than ``ok`` or ``confounded`` has no value and gives its reason.
     """
 
@@ -39,6 +40,8 @@ class Row(BaseModel):
     reason: str | None = None
     direction: Direction = "none"
     conditions: dict[str, str] = {}
+    lowest: float | None = None
+    highest: float | None = None
 
     @model_validator(mode="after")
     def _honest(self) -> Row:

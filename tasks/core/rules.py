@@ -17,13 +17,13 @@ class Facts:
         self._values = values
 
     def get(self, path: str, default: Any = None) -> Any:
-        """The value at a dotted path (``model.tokenizer.kind``), or the default where any part of the path is missing."""
+        """The value at a dotted path (``model.tokenizer.kind``), or the default where any part of the path is missing or empty."""
         value: Any = self._values
         for part in path.split("."):
             if not isinstance(value, Mapping) or part not in value:
                 return default
             value = value[part]
-        return value
+        return default if value is None else value
 
     def kinds(self, path: str) -> tuple[str, ...]:
         """The kinds of a list of components, e.g. ``utility``."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from tasks.core.component import Component, Family
+from tasks.core.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Task = Literal["intent", "tagging", "joint", "qa", "seq2seq", "lm"]
 
 
-class DataError(Exception):
+class DataError(UserError):
     """Data that cannot be had or used; the message is the one line a person needs."""
 
 

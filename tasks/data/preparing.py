@@ -90,6 +90,7 @@ def _facts(data: Dataset, raw: RawData, splits: dict[str, pd.DataFrame], removed
         "users": {name: int(records["user"].nunique()) for name, records in splits.items() if "user" in records},
         "columns": [column for column in splits["train"].columns if column != "id"],
         "digest": _digest(splits),
+        "split_digests": {name: _digest({name: records}) for name, records in splits.items()},
         "duplicates_removed": removed,
         "attack_holdout": data.attack_holdout,
         "nonmembers": nonmembers,

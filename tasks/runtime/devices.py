@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tasks.core.errors import UserError
+
 _held: dict[str, object] = {}
 
 
 def available(wanted: str) -> list[str]:
-    """The devices that ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps`` stands for. Raises ValueError where there is none."""
+    """The devices that ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps`` stands for. Raises UserError where there is none."""
     import torch
 
     gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
@@ -19,7 +21,7 @@ def available(wanted: str) -> list[str]:
         return gpus
     if wanted == "cpu" or wanted in gpus or (wanted == "mps" and torch.backends.mps.is_available()):
         return [wanted]
-    raise ValueError(f"device {wanted}: not on this machine (there is {', '.join(gpus) or 'cpu'})")
+    raise UserError(f"device {wanted}: not on this machine (there is {', '.join(gpus) or 'cpu'})")
 
 
 def pool_size(wanted: int | str, device: str) -> int:

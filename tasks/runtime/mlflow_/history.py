@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.core.errors import UserError
 from tasks.runtime.mlflow_.client import find_experiment, open_client
 from tasks.runtime.mlflow_.runs import ROLE
 
 COMPARISON_FOLDER = "comparison"
 
 
-class UnknownStudy(Exception):
+class UnknownStudy(UserError):
     """No such study was recorded, or none of its submissions has a comparison yet."""
 
 

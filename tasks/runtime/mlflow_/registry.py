@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.core.errors import UserError
 from tasks.runtime.mlflow_.client import open_client
 
 MODEL_FOLDER = "model"
 
 
-class UnknownModel(Exception):
+class UnknownModel(UserError):
     """The run or registered model is not in the MLflow store, or holds no model artifact."""
 
 

@@ -1,0 +1,78 @@
+"""`assay components`: what can stand in a spec."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tasks.core.component import Component, Family
+
+
+def command(
+    family: Annotated[str | None, typer.Argument(help="A family such as model; without it, all of them.")] = None,
+    kind: Annotated[str | None, typer.Argument(help="A kind of the family; without it, all of them.")] = None,
+) -> None:
+    """List the parts that a study can be made of, or one part with its fields and defaults.
+
+    Examples: assay components; assay components model; assay components model bilstm
+    """
+    from specs.families import families
+
+    known = families()
+    if family is None:
+        width = max(len(name) for name in known)
+        for name, found in known.items():
+            typer.echo(f"{name:<{width}}  {', '.join(found.members()) or '(none in this version)'}")
+        return
+    found = known.get(family)
+    if found is None:
+        _refuse("family", family, known)
+    elif kind is None:
+        _members(found)
+    elif kind not in found.members():
+        _refuse(found.name, kind, found.members())
+    else:
+        _fields(found.members()[kind])
+
+
+def _members(family: Family) -> None:
+    width = max((len(kind) for kind in family.members()), default=0)
+    for kind, member in family.members().items():
+        tasks = getattr(member, "tasks", ())
+        served = f" [{', '.join(tasks)}]" if tasks else ""
+        typer.echo(f"{kind:<{width}}  {_first_line(member)}{served}")
+
+
+def _fields(member: type[Component]) -> None:
+    typer.echo(inspect.getdoc(member) or "")
+    tasks = getattr(member, "tasks", ())
+    if tasks:
+        typer.echo(f"\ntasks: {', '.join(tasks)}")
+    typer.echo("\nfields:")
+    for name, field in member.model_fields.items():
+        if name == "kind":
+            continue
+        default = "required" if field.is_required() else f"default {_plain(field.get_default(call_default_factory=True))}"
+        typer.echo(f"  {name}: {field.description or ''} ({default})")
+
+
+def _plain(value: object) -> str:
+    kind = getattr(value, "kind", None)
+    return f"{{kind: {kind}}}" if kind is not None else "none" if value is None else str(value)
+
+
+def _first_line(member: type[Component]) -> str:
+    return (inspect.getdoc(member) or "").split("\n")[0].split(". ")[0].rstrip(".")
+
+
+def _refuse(what: str, word: str, known: Iterable[str]) -> None:
+    from specs.errors import did_you_mean, one_line
+
+    choices = list(known)
+    hint = did_you_mean(word, choices) or f"; there is {', '.join(choices)}"
+    typer.echo(f"no {what} '{one_line(word, 40)}'{hint}", err=True)
+    raise typer.Exit(2)

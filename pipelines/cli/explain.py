@@ -1,0 +1,33 @@
+"""`assay explain`: why a rule refuses or labels."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def command(
+    rule: Annotated[str | None, typer.Argument(help="The rule's id; without it, all rules.")] = None,
+) -> None:
+    """Say what a soundness rule asks for, why, and on whose word.
+
+    Example: assay explain DATA-01
+    """
+    from specs.errors import did_you_mean, one_line
+    from specs.soundness import all_rules
+
+    rules = all_rules()
+    if rule is None:
+        width = max(len(name) for name in rules)
+        for name, found in rules.items():
+            typer.echo(f"{name:<{width}}  {found.verdict:<6}  {found.sentence}")
+        return
+    found = rules.get(rule.upper())
+    if found is None:
+        hint = did_you_mean(rule, rules) or f"; the rules are {', '.join(rules)}"
+        typer.echo(f"no rule '{one_line(rule, 40)}'{hint}", err=True)
+        raise typer.Exit(2)
+    verdict = {"refuse": "refuses the study", "label": "labels every number it touches"}[found.verdict]
+    when = {"spec": "when the spec is read", "data": "when the data is known"}[found.stage]
+    typer.echo(f"{found.id} {verdict}, {when}\n  what:   {found.sentence}\n  where:  {found.path}\n  source: {found.source}")

@@ -1,0 +1,40 @@
+"""`assay new`: a first study, ready to run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="Name of the study: a-z, 0-9 and '-'.")],
+    table: Annotated[Path | None, typer.Option("--from", help="A table of your own: .csv, .jsonl or .parquet. Without it, synthetic data.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write it; NAME.yaml in the current folder by default.")] = None,
+) -> None:
+    """Write a study that runs as it is, for you to change.
+
+    Examples: assay new first; assay new tickets --from data.csv
+    """
+    from specs.drafting import draft
+    from specs.loading import load
+    from tasks.core.errors import UserError
+
+    if not NAME.fullmatch(name):
+        raise UserError(f"a study's name is made of a-z, 0-9 and '-', not beginning or ending with '-' (got '{name}')")
+    target = out or Path(f"{name}.yaml")
+    if target.exists():
+        raise UserError(f"{target} exists; give another name, or --out")
+    if table is not None and not table.is_file():
+        raise UserError(f"no such file: {table}")
+    try:
+        text = draft(name, target, table)
+        target.write_text(text)
+    except (ValueError, OSError) as error:
+        raise UserError(str(error)) from None
+    load(target)
+    typer.echo(f"written: {target}\nnext: assay run {target}")

@@ -1,0 +1,90 @@
+"""From the trials of a study to its comparison: arms, differences, claims and gates. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from tasks.comparison.answering import answers
+from tasks.comparison.comparison import Comparison, Difference, Trial, Value
+from tasks.comparison.gating import gate_results
+from tasks.comparison.results import StudyFacts, TrialResult
+from tasks.comparison.statistics import FEWEST_SEEDS, Summary, summarise
+from tasks.comparison.table import Table
+from tasks.core.measures import Row
+
+
+def compare(facts: StudyFacts, trials: Sequence[TrialResult]) -> Comparison:
+    """The comparison of a study's trials. A trial that failed counts as one that has no numbers."""
+    table = Table(trials)
+    arms = {arm.name: {metric: arm_value(table.rows(arm.name, metric)) for metric in table.metrics(arm.name)} for arm in facts.arms}
+    return Comparison(
+        study=facts.name,
+        question=facts.question,
+        baseline=facts.baseline,
+        arms=arms,
+        differences=tuple(_differences(facts, table)),
+        claims=tuple(answers(facts, table)),
+        gates=tuple(gate_results(facts, table, arms)),
+        guarantees={arm.name: arm.guarantee for arm in facts.arms},
+        labels=facts.labels,
+        trials=tuple(_trial(trial) for trial in trials),
+        about=dict(facts.about),
+    )
+
+
+def arm_value(rows: Mapping[int, Row]) -> Value:
+    """A metric of an arm over its seeds: of one trial its own number and interval, of more the mean and a t interval over runs."""
+    first = next(iter(rows.values()))
+    had = {seed: row for seed, row in rows.items() if row.value is not None}
+    if not had:
+        return Value(value=None, n=0, status=first.status, reason=first.reason, direction=first.direction, conditions=first.conditions)
+    if len({tuple(sorted(row.conditions.items())) for row in had.values()}) > 1:
+        reason = "its seeds were measured under unlike conditions"
+        return Value(value=None, n=len(had), status="unsupported", reason=reason, direction=first.direction)
+    found = next(iter(had.values()))
+    status = next((row.status for row in had.values() if row.status != "ok"), "ok")
+    reason = next((row.reason for row in had.values() if row.reason), None)
+    if len(had) < len(rows):
+        reason = f"{len(had)} of {len(rows)} seeds have it"
+    common = {"status": status, "reason": reason, "direction": found.direction, "conditions": found.conditions}
+    if len(rows) == 1:
+        return Value(value=found.value, low=found.low, high=found.high, n=found.n, interval=found.interval, **common)
+    summary = _within_range(summarise([row.value for row in had.values() if row.value is not None]), found)
+    interval = "runs" if summary.low is not None else None
+    return Value(value=summary.mean, low=summary.low, high=summary.high, n=summary.n, interval=interval, **common)
+
+
+def _within_range(summary: Summary, row: Row) -> Summary:
+    """The interval cut to what the metric can be: no value outside is possible, so none is covered less often."""
+    if summary.low is None or summary.high is None:
+        return summary
+    low = summary.low if row.lowest is None else max(summary.low, row.lowest)
+    high = summary.high if row.highest is None else min(summary.high, row.highest)
+    return Summary(summary.mean, low, high, summary.n, summary.spread)
+
+
+def _differences(facts: StudyFacts, table: Table) -> Iterator[Difference]:
+    for arm in facts.arms:
+        baseline = facts.baseline_of(arm)
+        if baseline is None:
+            continue
+        for metric in table.metrics(arm.name):
+            if metric in table.metrics(baseline.name):
+                yield _difference(table, arm.name, baseline.name, metric)
+
+
+def _difference(table: Table, arm: str, versus: str, metric: str) -> Difference:
+    combined = table.combine((arm, versus), (1, -1), metric)
+    common = {"arm": arm, "versus": versus, "metric": metric, "direction": table.direction(metric)}
+    if combined.problem is not None:
+        return Difference(value=None, n=0, status=combined.problem.status, reason=combined.problem.reason, **common)
+    found = summarise(combined.values)
+    if found.low is None:
+        return Difference(value=found.mean, n=found.n, status="descriptive", reason="one seed: no interval", **common)
+    status = "ok" if found.n >= FEWEST_SEEDS else "descriptive"
+    return Difference(value=found.mean, low=found.low, high=found.high, n=found.n, interval="runs", status=status, **common)
+
+
+def _trial(trial: TrialResult) -> Trial:
+    metrics = {row.name: row.value for row in trial.rows if row.value is not None}
+    return Trial(arm=trial.arm, seed=trial.seed, status=trial.status, mlflow_run=trial.mlflow_run, metrics=metrics)

@@ -1,0 +1,107 @@
+"""The comparison: what a study found, as people and scripts read it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.core.measures import Direction, Status
+
+Verdict = Literal["holds", "contradicted", "not shown", "descriptive", "unanswered"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Value(_Part):
+    """A metric of an arm. ``interval`` is ``runs`` (t over seeds, ``n`` seeds) or ``items`` (within the one trial, ``n`` items)."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    interval: Literal["items", "runs"] | None = None
+    status: Status = "ok"
+    reason: str | None = None
+    direction: Direction = "none"
+    conditions: dict[str, str] = {}
+
+
+class Difference(_Part):
+    """An arm less the baseline at the same grid point, paired by seed. Below five seeds it is ``descriptive``."""
+
+    arm: str
+    versus: str
+    metric: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int
+    interval: Literal["runs"] | None = None
+    status: Literal["ok", "descriptive", "unlike", "unmeasured"]
+    direction: Direction = "none"
+    reason: str | None = None
+
+
+class Answer(_Part):
+    """What the trials say of a claim at one grid point. ``p`` is one-sided; ``p_holm`` is corrected over all claims of the study."""
+
+    id: str
+    says: str
+    metric: str
+    arms: tuple[str, ...]
+    verdict: Verdict
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    p: float | None = None
+    p_holm: float | None = None
+    sentence: str
+
+
+class GateResult(_Part):
+    """Whether a gate holds for one arm."""
+
+    metric: str
+    arm: str
+    of: str
+    bound: str
+    value: float | None
+    passed: bool
+    sentence: str
+
+
+class Trial(_Part):
+    """One trial, for plots and tables of single runs."""
+
+    arm: str
+    seed: int
+    status: Literal["finished", "failed"]
+    mlflow_run: str
+    metrics: dict[str, float]
+
+
+class Comparison(_Part):
+    """Everything a study found. Serialised, it is what ``assay run --json`` and ``assay compare --json`` print."""
+
+    study: str
+    question: str
+    baseline: str
+    arms: dict[str, dict[str, Value]]
+    differences: tuple[Difference, ...]
+    claims: tuple[Answer, ...]
+    gates: tuple[GateResult, ...]
+    guarantees: dict[str, str]
+    labels: tuple[str, ...]
+    trials: tuple[Trial, ...]
+    about: dict[str, str] = Field(description="Conditions of every number: versions, commit, data.")
+
+    def metrics(self) -> list[str]:
+        """Every metric that some arm has, utility first, costs last."""
+        names = dict.fromkeys(metric for values in self.arms.values() for metric in values)
+        order = ("utility", "fairness", "privacy", "federated", "cost")
+        place = {prefix: index for index, prefix in enumerate(order)}
+        return sorted(names, key=lambda name: place.get(name.split("/")[0], len(order)))

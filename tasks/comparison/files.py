@@ -1,0 +1,43 @@
+"""The comparison as files: JSON for scripts, CSV for tables, one HTML page for people."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from tasks.comparison.comparison import Comparison
+
+JSON, CSV, TRIALS, REPORT = "comparison.json", "comparison.csv", "trials.csv", "report.html"
+
+
+def write_files(comparison: Comparison, folder: Path) -> None:
+    """Write ``comparison.json``, ``comparison.csv``, ``trials.csv`` and ``report.html``."""
+    from tasks.comparison.report import report
+
+    (folder / JSON).write_text(comparison.model_dump_json(indent=1) + "\n")
+    _write_arms(comparison, folder / CSV)
+    _write_trials(comparison, folder / TRIALS)
+    (folder / REPORT).write_text(report(comparison))
+
+
+def _write_arms(comparison: Comparison, path: Path) -> None:
+    """One line per arm and metric, with every condition."""
+    fields = ("value", "low", "high", "n", "interval", "status", "reason")
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("study", "arm", "metric", *fields, "guarantee", "conditions"))
+        for arm, values in comparison.arms.items():
+            for metric, value in values.items():
+                conditions = "; ".join(f"{name}={text}" for name, text in value.conditions.items())
+                row = (getattr(value, field) for field in fields)
+                writer.writerow((comparison.study, arm, metric, *row, comparison.guarantees[arm], conditions))
+
+
+def _write_trials(comparison: Comparison, path: Path) -> None:
+    """One line per trial and metric."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("study", "arm", "seed", "status", "metric", "value", "mlflow_run"))
+        for trial in comparison.trials:
+            for metric, value in trial.metrics.items():
+                writer.writerow((comparison.study, trial.arm, trial.seed, trial.status, metric, value, trial.mlflow_run))

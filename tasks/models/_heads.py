@@ -1,0 +1,26 @@
+"""What a transformer encoder answers with: one label from the first token, one tag per token."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Heads(nn.Module):
+    """Logits ``intent`` (B, C) and ``slots`` (B, L, S) of hidden states (B, L, H), each where it has labels."""
+
+    def __init__(self, hidden_size: int, labels: int, slots: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.intent = nn.Linear(hidden_size, labels) if labels else None
+        self.slots = nn.Linear(hidden_size, slots) if slots else None
+
+    def forward(self, states: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
+        """The mean over tokens stands for the text: it needs no special first token, whatever the tokenizer."""
+        logits = {}
+        if self.intent is not None:
+            present = attention_mask.unsqueeze(-1).to(states.dtype)
+            mean = (states * present).sum(dim=1) / present.sum(dim=1).clamp(min=1)
+            logits["intent"] = self.intent(self.dropout(mean))
+        if self.slots is not None:
+            logits["slots"] = self.slots(self.dropout(states))
+        return logits

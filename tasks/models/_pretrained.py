@@ -1,0 +1,77 @@
+"""Published models: loaded from safetensors, adapted, partly frozen, saved so that they need their source no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from tasks.core.seeds import torch_seeded
+from tasks.models._transformers import CausalNetwork, EncoderNetwork
+from tasks.models.model import ModelError, TaskShape
+
+BODY = "body"
+
+
+def pretrained_network(block: Any, shape: TaskShape, seed: int) -> nn.Module:
+    """The published weights with answer layers that follow from the seed. Raises ModelError."""
+    with torch_seeded(seed, "initialise"):
+        return _finished(block, shape, _published(block, shape))
+
+
+def rebuilt_network(block: Any, shape: TaskShape, folder: Path) -> nn.Module:
+    """The same network without its weights, from the configuration that was saved."""
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(folder / BODY)
+    maker = AutoModelForCausalLM if shape.task == "lm" else AutoModel
+    return _finished(block, shape, maker.from_config(config))
+
+
+def save_body(network: nn.Module, folder: Path) -> None:
+    """Write the body's configuration."""
+    config = network.get_submodule("body").config
+    (folder / BODY).mkdir()
+    config.save_pretrained(folder / BODY)
+
+
+def _published(block: Any, shape: TaskShape) -> nn.Module:
+    from transformers import AutoModel, AutoModelForCausalLM
+
+    maker = AutoModelForCausalLM if shape.task == "lm" else AutoModel
+    try:
+        body: nn.Module = maker.from_pretrained(block.source, revision=block.revision, use_safetensors=True, trust_remote_code=False)
+    except Exception as error:
+        raise ModelError(f"model {block.source}: {str(error).strip().splitlines()[0][:200]}") from error
+    return body
+
+
+def _finished(block: Any, shape: TaskShape, body: nn.Module) -> nn.Module:
+    hidden_size = int(body.config.hidden_size)  # type: ignore[union-attr,arg-type]
+    if block.adapter.kind == "lora":
+        body = _adapted(block, body)
+    network = CausalNetwork(body) if shape.task == "lm" else EncoderNetwork(body, hidden_size, shape, block.dropout)
+    for part in block.frozen:
+        _freeze(network, part)
+    return network
+
+
+def _adapted(block: Any, body: nn.Module) -> nn.Module:
+    from peft import LoraConfig, get_peft_model
+
+    adapter = block.adapter
+    targets = list(adapter.targets) or "all-linear"
+    config = LoraConfig(r=adapter.rank, lora_alpha=adapter.alpha, lora_dropout=adapter.dropout, target_modules=targets)
+    adapted: nn.Module = get_peft_model(body, config)  # type: ignore[arg-type]
+    return adapted
+
+
+def _freeze(network: nn.Module, part: str) -> None:
+    """Stop training the parameters whose dotted name contains the part. Raises ModelError where there is none."""
+    found = [parameter for name, parameter in network.named_parameters() if f".{part}." in f".{name}."]
+    if not found:
+        tops = sorted({name.split(".")[1] for name, _ in network.named_parameters() if "." in name})
+        raise ModelError(f"frozen: the model has no part '{part}'; its parts are {', '.join(tops)}")
+    for parameter in found:
+        parameter.requires_grad_(False)

@@ -1,0 +1,82 @@
+"""Transformers by size, with random weights that follow from the seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from tasks.core.seeds import torch_seeded
+from tasks.models._heads import Heads
+from tasks.models.model import TaskShape
+
+if TYPE_CHECKING:
+    from tasks.text.tokenizer import TextEncoder
+
+
+class EncoderNetwork(nn.Module):
+    """A transformer encoder and its answers."""
+
+    def __init__(self, body: nn.Module, hidden_size: int, shape: TaskShape, dropout: float) -> None:
+        super().__init__()
+        self.body = body
+        self.heads = Heads(hidden_size, len(shape.labels), len(shape.slots), dropout)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
+        """Positions are given with a batch dimension: per-example gradients need it."""
+        states = self.body(input_ids=input_ids, attention_mask=attention_mask, position_ids=position_ids).last_hidden_state
+        answers: dict[str, Tensor] = self.heads(states, attention_mask)
+        return answers
+
+
+class CausalNetwork(nn.Module):
+    """A causal language model: logits ``lm`` (B, L, V), where position t is for the token at t + 1."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
+        """Next-token logits."""
+        found = self.body(input_ids=input_ids, attention_mask=attention_mask, position_ids=position_ids, use_cache=False)
+        return {"lm": found.logits}
+
+
+def bert_network(block: Any, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
+    """BERT of the block's size."""
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(
+        vocab_size=encoder.vocabulary_size,
+        hidden_size=block.hidden_size,
+        num_hidden_layers=block.layers,
+        num_attention_heads=block.heads,
+        intermediate_size=4 * block.hidden_size,
+        max_position_embeddings=encoder.max_tokens,
+        hidden_dropout_prob=block.dropout,
+        attention_probs_dropout_prob=block.dropout,
+        pad_token_id=encoder.pad_id,
+    )
+    with torch_seeded(seed, "initialise"):
+        return EncoderNetwork(BertModel(config, add_pooling_layer=False), block.hidden_size, shape, block.dropout)
+
+
+def gpt2_network(block: Any, encoder: TextEncoder, seed: int) -> nn.Module:
+    """GPT-2 of the block's size."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(
+        vocab_size=encoder.vocabulary_size,
+        n_embd=block.hidden_size,
+        n_layer=block.layers,
+        n_head=block.heads,
+        n_positions=encoder.max_tokens,
+        resid_pdrop=block.dropout,
+        embd_pdrop=block.dropout,
+        attn_pdrop=block.dropout,
+        pad_token_id=encoder.pad_id,
+        bos_token_id=encoder.pad_id,
+        eos_token_id=encoder.pad_id,
+    )
+    with torch_seeded(seed, "initialise"):
+        return CausalNetwork(GPT2LMHeadModel(config))

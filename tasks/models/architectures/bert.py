@@ -1,0 +1,33 @@
+"""A BERT encoder by size, from random weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from tasks.models.model import Architecture, TaskShape
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tasks.text.tokenizer import TextEncoder
+
+
+class Bert(Architecture):
+    """BERT (Devlin et al., NAACL 2019) of a given size for intents and slots."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging")
+    transformer: ClassVar[bool] = True
+
+    kind: Literal["bert"]
+    layers: int = Field(default=4, ge=1, le=48, description="Transformer blocks.")
+    hidden_size: int = Field(default=256, ge=8, le=8192, description="Width; a multiple of heads.")
+    heads: int = Field(default=4, ge=1, le=128, description="Attention heads.")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Everywhere BERT has dropout, and before the answers.")
+
+    def build(self, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
+        """The network."""
+        from tasks.models._transformers import bert_network
+
+        return bert_network(self, shape, encoder, seed)

@@ -1,0 +1,38 @@
+"""A GPT-2 decoder by size, from random weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from tasks.core.component import OneOf
+from tasks.models.model import Architecture, TaskShape, default_tokenizer
+from tasks.text.tokenizer import TOKENIZERS, Tokenizer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tasks.text.tokenizer import TextEncoder
+
+
+class Gpt2(Architecture):
+    """GPT-2 (Radford et al. 2019) of a given size for language modelling; input and output vectors are tied."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("lm",)
+    transformer: ClassVar[bool] = True
+
+    kind: Literal["gpt2"]
+    layers: int = Field(default=2, ge=1, le=48, description="Transformer blocks.")
+    hidden_size: int = Field(default=128, ge=8, le=8192, description="Width; a multiple of heads.")
+    heads: int = Field(default=4, ge=1, le=128, description="Attention heads.")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Everywhere GPT-2 has dropout.")
+    tokenizer: Annotated[Tokenizer, OneOf(TOKENIZERS)] = Field(
+        default_factory=lambda: default_tokenizer("bytes"), description="How text becomes ids."
+    )
+
+    def build(self, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
+        """The network."""
+        from tasks.models._transformers import gpt2_network
+
+        return gpt2_network(self, encoder, seed)

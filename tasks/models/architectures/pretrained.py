@@ -1,0 +1,96 @@
+"""A published model, fine-tuned whole, in parts or through LoRA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+
+from tasks.core.component import unkeyed
+from tasks.models.model import Architecture, TaskShape
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tasks.text.tokenizer import TextEncoder
+
+
+class NoAdapter(BaseModel):
+    """Train the model's own weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["none"]
+
+
+class Lora(BaseModel):
+    """Low-rank adapters (Hu et al., ICLR 2022); the model's own weights stay as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["lora"]
+    rank: int = Field(default=8, ge=1, le=1024, description="Rank of each adapter.")
+    alpha: float = Field(default=16.0, gt=0, description="Scale; the adapter counts alpha / rank.")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="Before each adapter.")
+    targets: tuple[str, ...] = Field(default=(), description="Names of the adapted modules; without any, all linear ones.")
+
+
+Adapter = Annotated[NoAdapter | Lora, Field(discriminator="kind")]
+
+
+class Pretrained(Architecture):
+    """A Hugging Face model from a folder or a hub name. Only safetensors are read: other weight files can run code."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "lm")
+    transformer: ClassVar[bool] = True
+
+    kind: Literal["pretrained"]
+    source: str = unkeyed(description="Folder of a model, or a hub name such as distilbert-base-uncased.")
+    revision: str = Field(default="main", description="Branch, tag or commit of a hub name.")
+    adapter: Adapter = Field(default=NoAdapter(kind="none"), description="none, or lora.")
+    frozen: tuple[str, ...] = Field(default=(), description="Parts that stay as they are, e.g. embeddings; encoder.layer.0.")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Before the answers.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_tokenizer(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "tokenizer" not in values and isinstance(values.get("source"), str):
+            own = {"kind": "pretrained", "source": values["source"], "revision": values.get("revision", "main")}
+            return {**values, "tokenizer": own}
+        return values
+
+    @model_validator(mode="after")
+    def _own_weights(self, info: ValidationInfo) -> Pretrained:
+        if (info.context or {}).get("saved"):  # a saved artifact needs its source no more
+            return self
+        folder = Path(self.source).expanduser()
+        if folder.is_dir() and not any(folder.glob("*.safetensors")):
+            raise ValueError(f"source {self.source}: no *.safetensors there; other weight files are not read, since they can run code")
+        if not folder.is_dir() and (self.source.startswith((".", "/", "~")) or self.source.count("/") > 1):
+            raise ValueError(f"source: no such folder: {self.source}")
+        return self
+
+    def content_digest(self) -> str:
+        """Digest of the model's files, or the hub's name and commit."""
+        from tasks.text.hub import source_digest
+
+        return source_digest(self.source, self.revision, ("config.json", "*.safetensors"))
+
+    def build(self, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
+        """The network with published weights and new answer layers."""
+        from tasks.models._pretrained import pretrained_network
+
+        return pretrained_network(self, shape, seed)
+
+    def save_extra(self, network: nn.Module, folder: Path) -> None:
+        """The body's configuration, so that the artifact needs its source no more."""
+        from tasks.models._pretrained import save_body
+
+        save_body(network, folder)
+
+    def rebuild(self, shape: TaskShape, encoder: TextEncoder, folder: Path) -> nn.Module:
+        """The network from the saved configuration."""
+        from tasks.models._pretrained import rebuilt_network
+
+        return rebuilt_network(self, shape, folder)

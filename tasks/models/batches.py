@@ -1,0 +1,110 @@
+"""From records to tensors: a split is encoded once, then cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tasks.models.model import TaskShape
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tasks.text.tokenizer import TextEncoder
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A split as tensors on the processor.
+
+    Attributes:
+        ids: (N, L) long, padded at the end.
+        lengths: (N,) long.
+        pad_id: what pads.
+        labels: (N,) long, where the task has an intent.
+        slots: (N, L) long, -100 where no word begins, where the task has slots.
+        words: (N, L) long, the index of the word that begins here or -1, where the task has slots.
+        records: (N,) long, the record that an example is of: windows of one text share it.
+    """
+
+    ids: Tensor
+    lengths: Tensor
+    pad_id: int
+    records: Tensor
+    labels: Tensor | None = None
+    slots: Tensor | None = None
+    words: Tensor | None = None
+
+    def __len__(self) -> int:
+        return int(self.ids.shape[0])
+
+    def batch(self, indices: Sequence[int] | Tensor, device: str = "cpu") -> dict[str, Tensor]:
+        """Examples by index, padded to the longest of them: what a network takes, and what a loss compares with."""
+        chosen = torch.as_tensor(indices, dtype=torch.long)
+        longest = int(self.lengths[chosen].max()) if len(chosen) else 1
+        positions = torch.arange(longest).expand(len(chosen), longest)
+        found = {
+            "input_ids": self.ids[chosen, :longest],
+            "attention_mask": positions < self.lengths[chosen].unsqueeze(1),
+            "position_ids": positions,
+        }
+        if self.labels is not None:
+            found["labels"] = self.labels[chosen]
+        if self.slots is not None:
+            found["slots"] = self.slots[chosen, :longest]
+        return {name: tensor.to(device, non_blocking=True) for name, tensor in found.items()}
+
+
+def network_inputs(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The part of a batch that a network takes."""
+    return {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")}
+
+
+def encode_split(records: pd.DataFrame, encoder: TextEncoder, shape: TaskShape) -> Encoded:
+    """A split's records as tensors. Raises ValueError for a label that was not declared."""
+    if shape.task == "lm":
+        windows = [(index, ids) for index, text in enumerate(records["text"]) for ids in encoder.windows(text)]
+        ids, lengths = _padded([ids for _, ids in windows], encoder.pad_id)
+        return Encoded(ids, lengths, encoder.pad_id, torch.tensor([index for index, _ in windows], dtype=torch.long))
+    words = None
+    if shape.slots:
+        encoded = encoder.encode_words(records["tokens"].tolist())
+        rows = [ids for ids, _ in encoded]
+        words, _ = _padded([index for _, index in encoded], -1)
+    else:
+        rows = encoder.encode(records["text"].tolist())
+    ids, lengths = _padded(rows, encoder.pad_id)
+    labels = _labels(records["label"].tolist(), shape.labels) if shape.labels else None
+    slots = _tags(records["slots"].tolist(), words, shape.slots) if words is not None else None
+    return Encoded(ids, lengths, encoder.pad_id, torch.arange(len(records)), labels, slots, words)
+
+
+def _padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[Tensor, Tensor]:
+    longest = max((len(row) for row in rows), default=1)
+    flat = torch.full((len(rows), longest), pad, dtype=torch.long)
+    for index, row in enumerate(rows):
+        flat[index, : len(row)] = torch.tensor(row, dtype=torch.long)
+    return flat, torch.tensor([len(row) for row in rows], dtype=torch.long)
+
+
+def _labels(values: Sequence[str], declared: Sequence[str]) -> Tensor:
+    known = {label: index for index, label in enumerate(declared)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ValueError(f"labels that the model was not declared with: {', '.join(unknown[:5])}")
+    return torch.tensor([known[value] for value in values], dtype=torch.long)
+
+
+def _tags(sentences: Sequence[Sequence[str]], words: Tensor, declared: Sequence[str]) -> Tensor:
+    known = {tag: index for index, tag in enumerate(declared)}
+    tags = torch.full_like(words, IGNORED)
+    for row, sentence in enumerate(sentences):
+        places = (words[row] >= 0).nonzero().squeeze(1)
+        tags[row, places] = torch.tensor([known[sentence[int(words[row, place])]] for place in places], dtype=torch.long)
+    return tags

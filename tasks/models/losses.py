@@ -1,0 +1,38 @@
+"""Losses per example: everything else (means, clipped sums, attacks' scores) is made of these."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from tasks.models.batches import IGNORED
+
+
+def per_example_loss(logits: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
+    """(B,) float32: cross-entropy of the intent, plus the mean over words of that of their tags, or the mean over tokens of a text's."""
+    if "lm" in logits:
+        nats, count = next_token_nats(logits["lm"], batch)
+        return nats / count.clamp(min=1)
+    loss = None
+    if "intent" in logits:
+        loss = cross_entropy(logits["intent"].float(), batch["labels"], reduction="none")
+    if "slots" in logits:
+        tags = slot_loss(logits["slots"], batch["slots"])
+        loss = tags if loss is None else loss + tags
+    if loss is None:
+        raise ValueError("the network gave no logits that a loss knows")
+    return loss
+
+
+def slot_loss(logits: Tensor, tags: Tensor) -> Tensor:
+    """(B,) mean cross-entropy over the words of each example; 0 without words."""
+    losses = cross_entropy(logits.float().transpose(1, 2), tags, reduction="none", ignore_index=IGNORED)
+    count = (tags != IGNORED).sum(dim=1).clamp(min=1)
+    return losses.sum(dim=1) / count
+
+
+def next_token_nats(logits: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Sum of -log p of each text's tokens after the first, (B,), and how many there are, (B,)."""
+    targets = batch["input_ids"][:, 1:].masked_fill(~batch["attention_mask"][:, 1:], IGNORED)
+    losses = cross_entropy(logits[:, :-1].float().transpose(1, 2), targets, reduction="none", ignore_index=IGNORED)
+    return losses.sum(dim=1), (targets != IGNORED).sum(dim=1)

@@ -1,0 +1,96 @@
+"""Models: what is trained, and how a study names it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from tasks.core.component import Component, Family, OneOf
+from tasks.core.errors import UserError
+from tasks.text.tokenizer import TOKENIZERS, Tokenizer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tasks.text.tokenizer import TextEncoder
+
+
+class ModelError(UserError):
+    """A model that cannot be built or loaded; the message is the one line a person needs."""
+
+
+@dataclass(frozen=True)
+class TaskShape:
+    """What a model must answer: the task, the declared labels and slot tags."""
+
+    task: str
+    labels: tuple[str, ...] = ()
+    slots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Started:
+    """A model ready to be trained: the block that describes it for good, its encoder and its network."""
+
+    model: Architecture
+    encoder: TextEncoder
+    network: nn.Module
+
+
+def default_tokenizer(kind: str) -> Tokenizer:
+    """The tokenizer of a model block that names none."""
+    found = TOKENIZERS.parse({"kind": kind})
+    assert isinstance(found, Tokenizer)
+    return found
+
+
+class Model(Component, ABC):
+    """Base of every model block.
+
+    A network maps ``input_ids`` (B, L) long, ``attention_mask`` (B, L) bool and ``position_ids`` (B, L) long to a dict of
+    logits, as the task asks: ``intent`` (B, C), ``slots`` (B, L, S), ``lm`` (B, L, V).
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ()
+    needs_base: ClassVar[bool] = False
+
+    tokenizer: Annotated[Tokenizer, OneOf(TOKENIZERS)] = Field(
+        default_factory=lambda: default_tokenizer("hashing"), description="How text becomes ids."
+    )
+
+    @abstractmethod
+    def start(self, shape: TaskShape, inputs: Mapping[str, Path], seed: int) -> Started:
+        """The model to train. ``inputs`` may hold a fitted ``tokenizer`` and a ``base`` model artifact. Raises ModelError."""
+
+
+class Architecture(Model, ABC):
+    """Base of the blocks that describe a network."""
+
+    transformer: ClassVar[bool] = False
+
+    @abstractmethod
+    def build(self, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
+        """The network with its first weights, which follow from the seed."""
+
+    def start(self, shape: TaskShape, inputs: Mapping[str, Path], seed: int) -> Started:
+        """A new network. Raises ModelError where the task is not served."""
+        if shape.task not in self.tasks:
+            raise ModelError(f"model '{self.kind}' does not serve task '{shape.task}'; it serves {', '.join(self.tasks)}")
+        encoder = self.tokenizer.build(inputs.get("tokenizer"))
+        return Started(self, encoder, self.build(shape, encoder, seed))
+
+    def save_extra(self, network: nn.Module, folder: Path) -> None:
+        """Write what ``rebuild`` needs beside the weights."""
+        return None
+
+    def rebuild(self, shape: TaskShape, encoder: TextEncoder, folder: Path) -> nn.Module:
+        """The network without its weights, from a saved artifact's folder."""
+        return self.build(shape, encoder, 0)
+
+
+MODELS = Family("model", "tasks.models.architectures", Model)

@@ -1,0 +1,111 @@
+"""What a model says of a split, record by record: ids, labels and numbers, never text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from tasks.core.step import StepRun
+from tasks.data.prepared import PreparedData
+from tasks.models.artifact import LoadedModel, load_model
+from tasks.models.batches import Encoded, encode_split, network_inputs
+from tasks.models.losses import next_token_nats, per_example_loss
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BATCH = 256
+CARRIED = ("user", "group")
+
+
+@dataclass
+class Answers:
+    """Everything the network said, in the order of the examples."""
+
+    loss: list[Tensor] = field(default_factory=list)
+    intent: list[Tensor] = field(default_factory=list)
+    tags: list[Tensor] = field(default_factory=list)
+    nats: list[Tensor] = field(default_factory=list)
+    tokens: list[Tensor] = field(default_factory=list)
+
+
+def write_predictions(split: str, model: Path, data: Path, run: StepRun) -> None:
+    """Predict one split and write the folder. Raises KeyError where the data has no such split."""
+    prepared = PreparedData(data)
+    loaded = load_model(model, run.device)
+    records = prepared.split(split)
+    encoded = encode_split(records, loaded.encoder, loaded.shape)
+    answers = _ask(loaded, encoded, run, run.physical_batch_size or BATCH)
+    table = _table(records, encoded, answers, loaded)
+    table.to_parquet(run.folder / "predictions.parquet", index=False)
+    if answers.intent:
+        save_file({"intent": torch.cat(answers.intent).contiguous()}, str(run.folder / "logits.safetensors"))
+    facts = {"split": split, "n": len(records), "data": prepared.facts["split_digests"][split], "task": loaded.shape.task}
+    (run.folder / "predictions.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+@torch.no_grad()
+def _ask(loaded: LoadedModel, encoded: Encoded, run: StepRun, size: int) -> Answers:
+    """Examples of like length together: less padding, the same answers."""
+    order = torch.argsort(encoded.lengths, stable=True)
+    answers = Answers()
+    for start in range(0, len(order), size):
+        batch = encoded.batch(order[start : start + size], run.device)
+        logits = loaded.network(**network_inputs(batch))
+        answers.loss.append(per_example_loss(logits, batch).cpu())
+        if "intent" in logits:
+            answers.intent.append(logits["intent"].float().cpu())
+        if "slots" in logits:
+            tags = logits["slots"].argmax(dim=-1).cpu()
+            answers.tags.append(torch.nn.functional.pad(tags, (0, encoded.ids.shape[1] - tags.shape[1])))
+        if "lm" in logits:
+            nats, tokens = next_token_nats(logits["lm"], batch)
+            answers.nats.append(nats.cpu())
+            answers.tokens.append(tokens.cpu())
+        run.report.progress(start + len(batch["input_ids"]), len(order), "predicting")
+    back = torch.argsort(order, stable=True)
+    return Answers(*([torch.cat(parts)[back]] if parts else [] for parts in vars(answers).values()))
+
+
+def _table(records: pd.DataFrame, encoded: Encoded, answers: Answers, loaded: LoadedModel) -> pd.DataFrame:
+    found = records[["id", *(column for column in CARRIED if column in records)]].copy()
+    if answers.nats:
+        return _text_table(found, records, encoded, answers)
+    found["loss"] = answers.loss[0].numpy()
+    if answers.intent:
+        probabilities = answers.intent[0].softmax(dim=-1)
+        confidence, predicted = probabilities.max(dim=-1)
+        found["label"] = records["label"].to_numpy()
+        found["predicted"] = [loaded.shape.labels[index] for index in predicted.tolist()]
+        found["confidence"] = confidence.numpy()
+    if answers.tags and encoded.words is not None:
+        found["slots"] = records["slots"].map(list).to_numpy()
+        found["predicted_slots"] = _word_tags(records["slots"].tolist(), encoded.words, answers.tags[0], loaded.shape.slots)
+    return found
+
+
+def _text_table(found: pd.DataFrame, records: pd.DataFrame, encoded: Encoded, answers: Answers) -> pd.DataFrame:
+    """Sums over the windows of each record."""
+    for name, values in (("nats", answers.nats[0]), ("tokens", answers.tokens[0])):
+        sums = torch.zeros(len(records), dtype=torch.float64).index_add(0, encoded.records, values.double())
+        found[name] = sums.numpy()
+    found["bytes"] = records["text"].map(lambda text: len(text.encode())).to_numpy()
+    found["loss"] = found["nats"] / found["tokens"].clip(lower=1)
+    return found
+
+
+def _word_tags(sentences: list[Any], words: Tensor, tags: Tensor, declared: tuple[str, ...]) -> list[list[str]]:
+    """A tag per word; a word that was cut off counts as O."""
+    predicted = []
+    for row, sentence in enumerate(sentences):
+        answer = ["O"] * len(sentence)
+        for place in (words[row] >= 0).nonzero().squeeze(1).tolist():
+            answer[int(words[row, place])] = declared[int(tags[row, place])]
+        predicted.append(answer)
+    return predicted

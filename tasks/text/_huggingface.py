@@ -1,0 +1,97 @@
+"""Fast Hugging Face tokenizers at work: those we fit and those that were published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.text.tokenizer import TextEncoder
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+PAD, BEGIN, END, MASK = "[PAD]", "[CLS]", "[SEP]", "[MASK]"
+PAD_NAMES = (PAD, "<pad>", "<|endoftext|>", "</s>")
+MASK_NAMES = (MASK, "<mask>")
+
+
+class FastEncoder(TextEncoder):
+    """A ``tokenizers`` tokenizer; special marks are those it was made with."""
+
+    def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_length=max_tokens)
+        self._tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        self.vocabulary_size = tokenizer.get_vocab_size(with_added_tokens=True)
+        self.pad_id = next((found for name in PAD_NAMES if (found := tokenizer.token_to_id(name)) is not None), 0)
+        self.mask_id = next((found for name in MASK_NAMES if (found := tokenizer.token_to_id(name)) is not None), None)
+
+    @classmethod
+    def from_file(cls, path: Path, max_tokens: int) -> FastEncoder:
+        """From a ``tokenizer.json``."""
+        from tokenizers import Tokenizer
+
+        return cls(Tokenizer.from_file(str(path)), max_tokens)
+
+    @classmethod
+    def from_source(cls, source: str, revision: str, max_tokens: int) -> FastEncoder:
+        """From a folder or a hub name. Raises ValueError where there is no fast tokenizer."""
+        from transformers import AutoTokenizer
+
+        found = AutoTokenizer.from_pretrained(source, revision=revision, use_fast=True, trust_remote_code=False)
+        if not found.is_fast:
+            raise ValueError(f"{source} has no fast tokenizer (tokenizer.json)")
+        return cls(found.backend_tokenizer, max_tokens)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids with the tokenizer's own marks."""
+        return [found.ids or [self.pad_id] for found in self._tokenizer.encode_batch(list(texts))]
+
+    def encode_words(self, sentences: Sequence[Sequence[str]]) -> list[tuple[list[int], list[int]]]:
+        """The first token of a word carries its index."""
+        encoded = []
+        for found in self._tokenizer.encode_batch([list(words) for words in sentences], is_pretokenized=True):
+            index, before = [], None
+            for word in found.word_ids:
+                index.append(-1 if word is None or word == before else word)
+                before = word
+            encoded.append((found.ids, index))
+        return encoded
+
+    def windows(self, text: str) -> list[list[int]]:
+        """Consecutive windows of the text's tokens, each after a begin mark where the tokenizer has one."""
+        if not text:
+            return []
+        self._tokenizer.no_truncation()
+        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        self._tokenizer.enable_truncation(max_length=self.max_tokens)
+        begin = self._tokenizer.token_to_id(BEGIN)
+        head = [self.pad_id if begin is None else begin]
+        size = self.max_tokens - 1
+        return [head + ids[start : start + size] for start in range(0, len(ids), size)]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids, without marks."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def save(self, folder: Path) -> None:
+        """Write ``tokenizer.json``."""
+        self._tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def fit(texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """A byte-level BPE tokenizer learnt on texts; the same texts give the same vocabulary."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    marks = [PAD, BEGIN, END, MASK]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=marks, initial_alphabet=sorted(alphabet), show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    pairs = [(BEGIN, tokenizer.token_to_id(BEGIN)), (END, tokenizer.token_to_id(END))]
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"{BEGIN} $A {END}", special_tokens=pairs)
+    return tokenizer

@@ -1,0 +1,30 @@
+"""The step that fits a tokenizer on its declared corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from tasks.core.component import OneOf
+from tasks.core.step import Step, StepConfig, StepRun
+from tasks.text.tokenizer import TOKENIZERS, Tokenizer
+
+
+class FitTokenizerConfig(StepConfig):
+    """Which tokenizer, with its corpus."""
+
+    tokenizer: Annotated[Tokenizer, OneOf(TOKENIZERS)]
+
+
+def fit_tokenizer(config: FitTokenizerConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
+    """Learn the vocabulary on the training text of the prepared ``corpus``; write ``tokenizer.json``."""
+    from tasks.data.prepared import PreparedData
+    from tasks.text._huggingface import fit
+
+    texts = PreparedData(inputs["corpus"]).split("train")["text"]
+    vocabulary: int = config.tokenizer.vocabulary  # type: ignore[attr-defined]
+    fit(texts, vocabulary).save(str(run.folder / "tokenizer.json"))
+
+
+FIT_TOKENIZER = Step("fit-tokenizer", fit_tokenizer, FitTokenizerConfig)

@@ -1,0 +1,63 @@
+"""Tokenizers: from text to ids, and what a model must know of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from tasks.core.component import Component, Family
+
+
+class TextEncoder(ABC):
+    """A tokenizer at work.
+
+    Attributes:
+        vocabulary_size: ids run from 0 below this.
+        pad_id: id of padding.
+        max_tokens: longest sequence.
+        mask_id: id that stands for a hidden token, or None.
+    """
+
+    vocabulary_size: int
+    pad_id: int
+    max_tokens: int
+    mask_id: int | None = None
+
+    @abstractmethod
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text, cut at ``max_tokens``; never empty."""
+
+    @abstractmethod
+    def encode_words(self, sentences: Sequence[Sequence[str]]) -> list[tuple[list[int], list[int]]]:
+        """For tagging: ids of each sentence, and for each id the index of the word it begins, or -1 within and around words."""
+
+    @abstractmethod
+    def windows(self, text: str) -> list[list[int]]:
+        """For language models: the whole text as consecutive windows of at most ``max_tokens`` ids; none where there is no text."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids. Raises TypeError for a tokenizer that cannot be inverted."""
+        raise TypeError(f"{type(self).__name__} cannot be inverted")
+
+    def save(self, folder: Path) -> None:
+        """Write what was learnt, for tokenizers that learn."""
+        return None
+
+
+class Tokenizer(Component, ABC):
+    """Base of every tokenizer block."""
+
+    needs_corpus: ClassVar[bool] = False
+
+    max_tokens: int = Field(default=64, ge=2, le=8192, description="Longest sequence; the rest is cut. A public number.")
+
+    @abstractmethod
+    def build(self, fitted: Path | None) -> TextEncoder:
+        """The encoder; ``fitted`` is the folder of what was learnt, for tokenizers that learn."""
+
+
+TOKENIZERS = Family("tokenizer", "tasks.text.tokenizers", Tokenizer)

@@ -1,0 +1,135 @@
+"""The training loop: steps, learning rate, early stopping, progress, checkpoints. It knows no data set and no mechanism."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from tasks.core.errors import UserError
+from tasks.core.step import Report
+from tasks.training import checkpoint
+from tasks.training.checkpoint import Progress
+from tasks.training.memory import peak_memory_mib
+from tasks.training.training import Training
+
+CHECKPOINT_SECONDS = 15.0
+POINTS = 200
+
+
+class TrainingDiverged(UserError):
+    """The loss is no longer a number."""
+
+
+class Batches(Protocol):
+    """Which examples each step sees."""
+
+    per_epoch: int
+
+    def __getitem__(self, step: int, /) -> Tensor: ...
+
+
+Gradient = Callable[[nn.Module, Tensor, int], Tensor]
+"""Sets ``.grad`` from (network, indices, step) and returns the mean loss: the seam where a privacy mechanism stands."""
+
+
+@dataclass
+class Loop:
+    """One training.
+
+    Args:
+        network, optimizer: what is trained.
+        training: how long and how.
+        batches, gradient: the examples of a step, and its gradient.
+        evaluate: metrics on the validation split, or None without early stopping.
+        folder: where checkpoints go.
+        report: progress and series.
+        checkpoint_seconds: least time between checkpoints.
+    """
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    training: Training
+    batches: Batches
+    gradient: Gradient
+    evaluate: Callable[[], dict[str, float]] | None
+    device: str
+    folder: Path
+    report: Report
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    progress: Progress = field(default_factory=Progress)
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """All steps of the training."""
+        return max(1, round(self.training.epochs * self.batches.per_epoch))
+
+    def run(self) -> Progress:
+        """Train from the newest checkpoint, or from the beginning, to the end. Raises TrainingDiverged."""
+        self.progress, self.best = checkpoint.load(self.folder, self.network, self.optimizer)
+        self.report.rewind(self.progress.step)
+        self.network.train()
+        saved = time.monotonic()
+        while self.progress.step < self.steps and not self.progress.stopped:
+            began = time.monotonic()
+            self._step()
+            self.progress.seconds += time.monotonic() - began
+            if time.monotonic() - saved >= self.checkpoint_seconds:
+                checkpoint.save(self.folder, self.progress, self.network, self.optimizer, self.best)
+                saved = time.monotonic()
+        if self.best:
+            checkpoint.restore(self.network, self.best)
+        return self.progress
+
+    def _step(self) -> None:
+        step = self.progress.step
+        rate = self.training.optimizer.learning_rate * self.training.schedule.factor(step, self.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        indices = self.batches[step]
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.gradient(self.network, indices, step)
+        if self.training.max_gradient_norm is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.training.max_gradient_norm)
+        self.optimizer.step()
+        self.progress.step += 1
+        self.progress.examples += len(indices)
+        self._say(loss, rate)
+        if self.evaluate is not None and self.progress.step % self.batches.per_epoch == 0:
+            self._validate(self.evaluate())
+
+    def _say(self, loss: Tensor, rate: float) -> None:
+        """A point of the series about two hundred times; progress as often."""
+        every = max(1, self.steps // POINTS)
+        if self.progress.step % every and self.progress.step != self.steps:
+            return
+        value = float(loss)
+        if not math.isfinite(value):
+            raise TrainingDiverged(f"the loss is not a number after step {self.progress.step}: lower training.optimizer.learning_rate")
+        self.progress.peak_memory_mib = max(self.progress.peak_memory_mib, peak_memory_mib(self.device))
+        self.report.metric("train/loss", value, self.progress.step)
+        self.report.metric("train/learning_rate", rate, self.progress.step)
+        epoch = self.progress.step / self.batches.per_epoch
+        self.report.progress(self.progress.step, self.steps, f"epoch {epoch:.1f} of {self.training.epochs:g}, loss {value:.3f}")
+
+    def _validate(self, found: dict[str, float]) -> None:
+        """Keep the best weights; stop after too many epochs without a better one."""
+        stopping = self.training.early_stopping
+        assert stopping is not None
+        for name, value in found.items():
+            self.report.metric(f"train/validation_{name}", value, self.progress.step)
+        value = found[stopping.metric] if stopping.metric in found else found["loss"]
+        sign = 1 if stopping.metric == "accuracy" and "accuracy" in found else -1
+        if self.progress.best is None or sign * (value - self.progress.best) > stopping.min_delta:
+            self.progress.best, self.progress.stale_epochs = value, 0
+            self.best = {name: tensor.detach().clone() for name, tensor in checkpoint.weights(self.network).items()}
+        else:
+            self.progress.stale_epochs += 1
+            self.progress.stopped = self.progress.stale_epochs >= stopping.patience

@@ -1,0 +1,32 @@
+"""The step that trains a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tasks.core.component import OneOf
+from tasks.core.step import Step, StepConfig, StepRun
+from tasks.models.model import MODELS, Model
+from tasks.privacy.privacy import PRIVACY, Privacy
+from tasks.training.training import Training
+
+
+class TrainConfig(StepConfig):
+    """Which model, trained how, under which mechanism."""
+
+    model: Annotated[Model, OneOf(MODELS)]
+    training: Training
+    privacy: Annotated[Privacy, OneOf(PRIVACY)]
+    randomness: Literal["reproducible", "secret"]
+
+
+def train(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
+    """Train on the prepared ``data``; write the model artifact, its costs and what it ran on."""
+    from tasks.training.trial import train_trial
+
+    train_trial(config, inputs, seed, run)
+
+
+TRAIN = Step("train", train, TrainConfig)

@@ -1,0 +1,26 @@
+"""Accuracy of the intent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from tasks.utility.metric import Scored, UtilityMetric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Accuracy(UtilityMetric):
+    """Share of records whose most likely label is the given one."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint")
+
+    kind: Literal["accuracy"]
+
+    def score(self, predictions: pd.DataFrame) -> Scored:
+        """Right answers over records."""
+        import numpy as np
+
+        correct = (predictions["label"] == predictions["predicted"]).to_numpy(dtype=float)
+        sums = np.column_stack([correct, np.ones_like(correct)])
+        return Scored(sums, lambda total: total[:, 0] / total[:, 1], {"correct": correct.astype(int).tolist()}, proportion=True)

@@ -1,0 +1,30 @@
+"""Mean loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from tasks.utility.metric import Scored, UtilityMetric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tasks.core.measures import Direction
+
+
+class Loss(UtilityMetric):
+    """Mean over records of the loss that is trained, in nats: of the intent, plus the mean over a record's words of its tags, or over its tokens."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "lm")
+    direction: ClassVar[Direction] = "lower"
+    highest: ClassVar[float | None] = None
+    protocol: ClassVar[str] = "mean over records, nats"
+
+    kind: Literal["loss"]
+
+    def score(self, predictions: pd.DataFrame) -> Scored:
+        """Losses over records."""
+        import numpy as np
+
+        loss = predictions["loss"].to_numpy(dtype=float)
+        return Scored(np.column_stack([loss, np.ones_like(loss)]), lambda total: total[:, 0] / total[:, 1], {"loss": loss.tolist()})
