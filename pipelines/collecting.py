@@ -33,7 +33,7 @@ def collect(store: Store, forget: Sequence[str], dry_run: bool) -> Collected:
     kept = {name: path for name, path in references.items() if name not in forget}
     needed = {key for path in kept.values() for key in json.loads(path.read_text())["keys"]}
     found = Collected(studies=len(kept))
-    for key in store.keys():
+    for key in store.keys():  # noqa: SIM118
         if key in needed:
             found.kept += 1
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -137,4 +136,4 @@ def remember_keys(plan: Plan) -> None:
     path = folder / f"{plan.loaded.study.name}.json"
     aside = path.with_suffix(".aside")
     aside.write_text(json.dumps({"study_key": plan.study_key, "keys": sorted(plan.graph.nodes)}))
-    os.replace(aside, path)
+    aside.replace(path)

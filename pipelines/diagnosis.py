@@ -119,7 +119,9 @@ def _data() -> Finding:
 
 def _disk() -> Finding:
     free = shutil.disk_usage(home()).free
-    return Finding("disk", free >= LEAST_DISK, f"{free / 2**30:.0f} GiB free at {home()}", "free some space: assay gc, or remove mlruns/artifacts of old studies")
+    return Finding(
+        "disk", free >= LEAST_DISK, f"{free / 2**30:.0f} GiB free at {home()}", "free some space: assay gc, or remove mlruns/artifacts of old studies"
+    )
 
 
 def _server() -> Finding:
@@ -137,4 +139,8 @@ def _server() -> Finding:
 
 def _hub() -> Finding:
     offline = [name for name in OFFLINE if os.environ.get(name) in ("1", "true", "True")]
-    return Finding("telemetry and hub", True, f"telemetry off; hub {'off (' + ', '.join(offline) + ')' if offline else 'asked only for models and data that a study names'}")
+    return Finding(
+        "telemetry and hub",
+        True,
+        f"telemetry off; hub {'off (' + ', '.join(offline) + ')' if offline else 'asked only for models and data that a study names'}",
+    )

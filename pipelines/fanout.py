@@ -58,9 +58,9 @@ def _reason(future: PrefectConcurrentFuture[Any]) -> str | None:
     state = future.state
     if state.is_completed():
         return None
-    error = state.result(raise_on_failure=False)
-    if isinstance(error, UserError):
-        text = str(error)
+    raised = state.result(raise_on_failure=False)
+    if isinstance(raised, UserError):
+        text = str(raised)
     else:
-        text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(state.message or state.name)
+        text = f"{type(raised).__name__}: {raised}" if isinstance(raised, BaseException) else str(state.message or state.name)
     return text.strip().splitlines()[0][:300]

@@ -89,7 +89,7 @@ class Submission:
                 self._ended.add(name)
                 self._runs[name] = str(found.info.run_id)
                 return self._runs[name]
-            tags = {"study_key": self.plan.study_key, "guarantee": trial.study.privacy.guarantee(), **_not_measured(trial.study)}
+            tags = {"study_key": self.plan.study_key, "guarantee": trial.study.guarantee(), **_not_measured(trial.study)}
             run = self.recorder.open_trial(self.parent, name, _describe(planned), trial.arm, trial.seed, tags)
             self.recorder.log_params(run, trial.study.model_dump(mode="json", exclude={"sweep", "claims", "gates", "execution"}))
             self._runs[name] = run
@@ -171,8 +171,15 @@ class Submission:
         """What all numbers share: the data, the spec, the code and the libraries."""
         digests = sorted({self._data_digest(planned) for planned in self.plan.trials if planned.name in self._ended})
         versions = {f"version of {name}": text for name, text in library_versions().items()}
-        data = {"data": ", ".join(dict.fromkeys(planned.trial.study.data.kind for planned in self.plan.trials)), "data digest": ", ".join(digests)}
-        return {**data, "study key": self.plan.study_key, "MLflow run of the study": self.parent, "git commit": _commit(), **versions}
+        trials = {f"trials of {planned.trial.arm}": planned.trial.study.summary() for planned in self.plan.trials}
+        return {
+            **trials,
+            "data digest": ", ".join(digests),
+            "study key": self.plan.study_key,
+            "MLflow run of the study": self.parent,
+            "git commit": _commit(),
+            **versions,
+        }
 
     def _result(self, planned: PlannedTrial) -> TrialResult:
         run = self.trial_run(planned)
@@ -223,12 +230,12 @@ def _not_measured(study: Any) -> dict[str, str]:
 
 
 def _arm_facts(trial: Trial) -> ArmFacts:
-    return ArmFacts(trial.arm, trial.base_arm, trial.arm.removeprefix(trial.base_arm), trial.study.privacy.guarantee())
+    return ArmFacts(trial.arm, trial.base_arm, trial.arm.removeprefix(trial.base_arm), trial.study.guarantee())
 
 
 def _describe(planned: PlannedTrial) -> str:
     study = planned.trial.study
-    return f"Arm **{planned.trial.arm}**, seed {planned.trial.seed} of study {study.name}: {study.model.kind} on {study.data.kind}. Guarantee: {study.privacy.guarantee()}."
+    return f"Arm **{planned.trial.arm}**, seed {planned.trial.seed} of study {study.name}: {study.summary()}. Guarantee: {study.guarantee()}."
 
 
 def _commit() -> str:
@@ -241,5 +248,3 @@ def _commit() -> str:
 def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="assay-") as name:
         yield Path(name)
-
-

@@ -106,4 +106,3 @@ def _trial_json(planned: PlannedTrial, missing: set[str], known: dict[str, float
         "steps": [{"name": node.step.name, "key": node.key, "reused": node.key not in missing} for node in nodes],
         "privacy": None,
     }
-

@@ -30,6 +30,15 @@ question: {question}
 
 """
 
+DATA = """\
+data:
+  kind: files
+  task: {task}
+  train: {train}
+  test: 0.2                   # a fifth of the records, by a coin each
+  columns:
+{rows}"""
+
 TAIL = """\
 
 training:
@@ -77,7 +86,7 @@ def draft(name: str, file: Path, table: Path | None) -> str:
     columns = guess_columns(header(table))
     task = _task(columns)
     rows = "".join(f"    {word}: {_quoted(column)}\n" for word, column in columns.items())
-    data = f"data:\n  kind: files\n  task: {task}\n  train: {_quoted(_beside(table, file))}\n  test: 0.2                   # a fifth of the records, by a coin each\n  columns:\n{rows}"
+    data = DATA.format(task=task, train=_quoted(_beside(table, file)), rows=rows)
     return _text(name, file, data, task)
 
 

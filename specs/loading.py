@@ -74,9 +74,7 @@ def load(path: Path | str, execution: Mapping[str, Any] | None = None) -> Loaded
     return _Loading(document, file, path.parent.absolute()).loaded(path)
 
 
-def load_mapping(
-    mapping: Mapping[str, Any], name: str = "study", folder: Path | None = None, execution: Mapping[str, Any] | None = None
-) -> Loaded:
+def load_mapping(mapping: Mapping[str, Any], name: str = "study", folder: Path | None = None, execution: Mapping[str, Any] | None = None) -> Loaded:
     """The study that plain values hold; ``folder`` is where its relative paths begin. Raises SpecErrors."""
     try:
         text = json.dumps(mapping, indent=2, allow_nan=False)

@@ -25,8 +25,8 @@ def command(
     known = families()
     if family is None:
         width = max(len(name) for name in known)
-        for name, found in known.items():
-            typer.echo(f"{name:<{width}}  {', '.join(found.members()) or '(none in this version)'}")
+        for name, one in known.items():
+            typer.echo(f"{name:<{width}}  {', '.join(one.members()) or '(none in this version)'}")
         return
     found = known.get(family)
     if found is None:

@@ -20,8 +20,8 @@ def command(
     rules = all_rules()
     if rule is None:
         width = max(len(name) for name in rules)
-        for name, found in rules.items():
-            typer.echo(f"{name:<{width}}  {found.verdict:<6}  {found.sentence}")
+        for name, one in rules.items():
+            typer.echo(f"{name:<{width}}  {one.verdict:<6}  {one.sentence}")
         return
     found = rules.get(rule.upper())
     if found is None:

@@ -28,6 +28,7 @@ def command(
         typer.echo(f"no study '{error.args[0]}' stands in the store; known: {error.args[1]}", err=True)
         raise typer.Exit(2) from None
     word = "would remove" if dry_run else "removed"
-    typer.echo(f"{word} {found.artifacts} artifacts and {found.leftovers} leftovers, {found.bytes / 2**20:.1f} MiB; kept {found.kept} artifacts of {found.studies} studies")
+    kept = f"kept {found.kept} artifacts of {found.studies} studies"
+    typer.echo(f"{word} {found.artifacts} artifacts and {found.leftovers} leftovers, {found.bytes / 2**20:.1f} MiB; {kept}")
     if found.busy:
         typer.echo(f"left alone: {found.busy} that a process works on now")

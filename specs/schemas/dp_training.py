@@ -34,6 +34,12 @@ def _default_utility(fields: Mapping[str, Any]) -> tuple[UtilityMetric, ...]:
     return tuple(UTILITY.parse({"kind": kind}) for kind in kinds)  # type: ignore[misc]
 
 
+def _no_privacy() -> Privacy:
+    found = PRIVACY.parse({"kind": "none"})
+    assert isinstance(found, Privacy)
+    return found
+
+
 class DpTrainingStudy(Study):
     """Train models under a privacy mechanism, or none, and compare utility, attacks, fairness and cost."""
 
@@ -42,7 +48,7 @@ class DpTrainingStudy(Study):
     model: Annotated[Model, OneOf(MODELS)] = Field(description="The architecture and its tokenizer.")
     training: Training = Field(default_factory=Training, description="Epochs, batch size, optimizer, schedule.")
     privacy: Annotated[Privacy, OneOf(PRIVACY)] = Field(
-        default_factory=lambda: PRIVACY.parse({"kind": "none"}),
+        default_factory=_no_privacy,
         description="The privacy mechanism; none trains without a guarantee.",
     )
     utility: tuple[Annotated[UtilityMetric, OneOf(UTILITY)], ...] = Field(
@@ -54,7 +60,16 @@ class DpTrainingStudy(Study):
     )
 
     def metrics(self) -> tuple[str, ...]:
+        """Utility, attacks, fairness and costs."""
         utility = (metric.metric("utility") for metric in self.utility)
         attacks = (attack.metric("privacy") for attack in self.attacks)
         fairness = (metric.metric("fairness") for metric in self.fairness)
         return (*utility, *attacks, *fairness, *COSTS)
+
+    def guarantee(self) -> str:
+        """That of the mechanism."""
+        return self.privacy.guarantee()
+
+    def summary(self) -> str:
+        """Model and data."""
+        return f"{self.model.kind} on {self.data.kind}"

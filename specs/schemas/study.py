@@ -98,6 +98,14 @@ class Study(Block):
         """The metric names, or their beginnings, that each trial of this study records."""
         return ()
 
+    def guarantee(self) -> str:
+        """The guarantee tag of a trial, with its conditions; ``none`` without privacy."""
+        return "none"
+
+    def summary(self) -> str:
+        """What a trial does, in a few words."""
+        return self.kind
+
 
 def study_key(study: Study) -> str:
     """Identity of a study: the digest of its resolved spec without ``execution``, which changes no result."""

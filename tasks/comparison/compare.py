@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from tasks.comparison.answering import answers
 from tasks.comparison.comparison import Comparison, Difference, Trial, Value
@@ -10,7 +11,7 @@ from tasks.comparison.gating import gate_results
 from tasks.comparison.results import StudyFacts, TrialResult
 from tasks.comparison.statistics import FEWEST_SEEDS, Summary, summarise
 from tasks.comparison.table import Table
-from tasks.core.measures import Row
+from tasks.core.measures import Row, Status
 
 
 def compare(facts: StudyFacts, trials: Sequence[TrialResult]) -> Comparison:
@@ -39,19 +40,18 @@ def arm_value(rows: Mapping[int, Row]) -> Value:
     if not had:
         return Value(value=None, n=0, status=first.status, reason=first.reason, direction=first.direction, conditions=first.conditions)
     if len({tuple(sorted(row.conditions.items())) for row in had.values()}) > 1:
-        reason = "its seeds were measured under unlike conditions"
-        return Value(value=None, n=len(had), status="unsupported", reason=reason, direction=first.direction)
+        unlike = "its seeds were measured under unlike conditions"
+        return Value(value=None, n=len(had), status="unsupported", reason=unlike, direction=first.direction)
     found = next(iter(had.values()))
-    status = next((row.status for row in had.values() if row.status != "ok"), "ok")
+    status: Status = next((row.status for row in had.values() if row.status != "ok"), "ok")
     reason = next((row.reason for row in had.values() if row.reason), None)
     if len(had) < len(rows):
         reason = f"{len(had)} of {len(rows)} seeds have it"
-    common = {"status": status, "reason": reason, "direction": found.direction, "conditions": found.conditions}
+    common: dict[str, Any] = {"status": status, "reason": reason, "direction": found.direction, "conditions": found.conditions}
     if len(rows) == 1:
         return Value(value=found.value, low=found.low, high=found.high, n=found.n, interval=found.interval, **common)
     summary = _within_range(summarise([row.value for row in had.values() if row.value is not None]), found)
-    interval = "runs" if summary.low is not None else None
-    return Value(value=summary.mean, low=summary.low, high=summary.high, n=summary.n, interval=interval, **common)
+    return Value(value=summary.mean, low=summary.low, high=summary.high, n=summary.n, interval=None if summary.low is None else "runs", **common)
 
 
 def _within_range(summary: Summary, row: Row) -> Summary:
@@ -75,14 +75,14 @@ def _differences(facts: StudyFacts, table: Table) -> Iterator[Difference]:
 
 def _difference(table: Table, arm: str, versus: str, metric: str) -> Difference:
     combined = table.combine((arm, versus), (1, -1), metric)
-    common = {"arm": arm, "versus": versus, "metric": metric, "direction": table.direction(metric)}
+    common: dict[str, Any] = {"arm": arm, "versus": versus, "metric": metric, "direction": table.direction(metric)}
     if combined.problem is not None:
         return Difference(value=None, n=0, status=combined.problem.status, reason=combined.problem.reason, **common)
     found = summarise(combined.values)
     if found.low is None:
         return Difference(value=found.mean, n=found.n, status="descriptive", reason="one seed: no interval", **common)
-    status = "ok" if found.n >= FEWEST_SEEDS else "descriptive"
-    return Difference(value=found.mean, low=found.low, high=found.high, n=found.n, interval="runs", status=status, **common)
+    tested = found.n >= FEWEST_SEEDS
+    return Difference(value=found.mean, low=found.low, high=found.high, n=found.n, interval="runs", status="ok" if tested else "descriptive", **common)
 
 
 def _trial(trial: TrialResult) -> Trial:

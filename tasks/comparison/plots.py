@@ -26,7 +26,7 @@ def dots(comparison: Comparison, column: Column) -> str:
         if len(seeds) > 1:
             axes.plot(seeds, [place + 0.18] * len(seeds), linestyle="none", marker="o", markersize=3.5, color=SEED)
         colour = BASELINE if arm == comparison.baseline else OTHER
-        axes.errorbar([value.value], [place], xerr=_reach(value), fmt="o", color=colour, markersize=7, capsize=4)
+        axes.errorbar([float(value.value or 0)], [place], xerr=_reach(value), fmt="o", color=colour, markersize=7, capsize=4)
     axes.set_yticks(range(len(shown)), [_short(arm) for arm, _ in reversed(shown)])
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlabel(f"{column.title} ({_better(shown[0][1])})" if shown else column.title)
@@ -38,7 +38,9 @@ def against(comparison: Comparison, across: Column, up: Column) -> str:
     figure, axes = _figure(7.2, 4.0)
     for arm, x, y in _both(comparison, across, up):
         colour = BASELINE if arm == comparison.baseline else OTHER
-        axes.errorbar([x.value], [y.value], xerr=_reach(x), yerr=_reach(y), fmt="o", color=colour, markersize=7, capsize=3, elinewidth=1)
+        axes.errorbar(
+            [float(x.value or 0)], [float(y.value or 0)], xerr=_reach(x), yerr=_reach(y), fmt="o", color=colour, markersize=7, capsize=3, elinewidth=1
+        )
         axes.annotate(_short(arm), (x.value or 0, y.value or 0), xytext=(7, 6), textcoords="offset points", fontsize=9)
         axes.set_xlabel(f"{across.metric} ({_better(x)})")
         axes.set_ylabel(f"{up.metric} ({_better(y)})")

@@ -78,5 +78,7 @@ class Table:
         for trial in self._trials:
             for metric, rows in found.get(trial.arm, {}).items():
                 if trial.seed not in rows:
-                    rows[trial.seed] = Row(name=metric, value=None, status="undefined", reason="its trial failed", direction=next(iter(rows.values())).direction)
+                    rows[trial.seed] = Row(
+                        name=metric, value=None, status="undefined", reason="its trial failed", direction=next(iter(rows.values())).direction
+                    )
         return found

@@ -89,4 +89,3 @@ class TrialGraph:
     def nodes(self) -> list[Node]:
         """Every node of the trial, inputs first."""
         return with_inputs((self.data, self.model, *self.measured))
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -38,7 +37,7 @@ class Report:
         path = self.folder / "progress.json"
         aside = path.with_suffix(".aside")
         aside.write_text(json.dumps({"done": done, "total": total, "note": note, "time": now}))
-        os.replace(aside, path)
+        aside.replace(path)
 
     def metric(self, name: str, value: float, step: int) -> None:
         """Add one point of a series (``train/loss``)."""
@@ -53,7 +52,7 @@ class Report:
         kept = [line for line in path.read_text().splitlines() if line.endswith("}") and json.loads(line)["step"] <= step]
         aside = path.with_suffix(".aside")
         aside.write_text("".join(f"{line}\n" for line in kept))
-        os.replace(aside, path)
+        aside.replace(path)
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,13 @@ def rebuilt_network(block: Any, shape: TaskShape, folder: Path) -> nn.Module:
 
     config = AutoConfig.from_pretrained(folder / BODY)
     maker = AutoModelForCausalLM if shape.task == "lm" else AutoModel
-    return _finished(block, shape, maker.from_config(config))
+    body: nn.Module = maker.from_config(config)  # type: ignore[no-untyped-call]
+    return _finished(block, shape, body)
 
 
 def save_body(network: nn.Module, folder: Path) -> None:
     """Write the body's configuration."""
-    config = network.get_submodule("body").config
+    config: Any = network.get_submodule("body").config
     (folder / BODY).mkdir()
     config.save_pretrained(folder / BODY)
 
@@ -63,7 +64,7 @@ def _adapted(block: Any, body: nn.Module) -> nn.Module:
     adapter = block.adapter
     targets = list(adapter.targets) or "all-linear"
     config = LoraConfig(r=adapter.rank, lora_alpha=adapter.alpha, lora_dropout=adapter.dropout, target_modules=targets)
-    adapted: nn.Module = get_peft_model(body, config)  # type: ignore[arg-type]
+    adapted: nn.Module = get_peft_model(body, config)
     return adapted
 
 

@@ -59,9 +59,7 @@ class Model(Component, ABC):
     tasks: ClassVar[tuple[str, ...]] = ()
     needs_base: ClassVar[bool] = False
 
-    tokenizer: Annotated[Tokenizer, OneOf(TOKENIZERS)] = Field(
-        default_factory=lambda: default_tokenizer("hashing"), description="How text becomes ids."
-    )
+    tokenizer: Annotated[Tokenizer, OneOf(TOKENIZERS)] = Field(default_factory=lambda: default_tokenizer("hashing"), description="How text becomes ids.")
 
     @abstractmethod
     def start(self, shape: TaskShape, inputs: Mapping[str, Path], seed: int) -> Started:
@@ -86,7 +84,6 @@ class Architecture(Model, ABC):
 
     def save_extra(self, network: nn.Module, folder: Path) -> None:
         """Write what ``rebuild`` needs beside the weights."""
-        return None
 
     def rebuild(self, shape: TaskShape, encoder: TextEncoder, folder: Path) -> nn.Module:
         """The network without its weights, from a saved artifact's folder."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
-from prefect.utilities.annotations import quote
 from prefect.futures import PrefectConcurrentFuture, PrefectFuture
+from prefect.utilities.annotations import quote
 
 from tasks.core.graph import Call
 from tasks.runtime.execution import execute
@@ -26,7 +26,7 @@ def submit(call: Call, after: Iterable[PrefectFuture[Any]]) -> PrefectConcurrent
     The call is quoted: Prefect would otherwise walk through every field of it in search of futures.
     """
     named: Task[[Any], bool] = step.with_options(name=call.step.name, task_run_name=call.label)
-    future = named.submit(quote(call), wait_for=list(after))
+    future = named.submit(quote(call), wait_for=list(after), return_state=False)
     if not isinstance(future, PrefectConcurrentFuture):
         raise TypeError(f"the task runner gives {type(future).__name__}, not futures that can be polled")
     return future

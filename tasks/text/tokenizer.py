@@ -45,7 +45,6 @@ class TextEncoder(ABC):
 
     def save(self, folder: Path) -> None:
         """Write what was learnt, for tokenizers that learn."""
-        return None
 
 
 class Tokenizer(Component, ABC):

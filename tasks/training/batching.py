@@ -35,7 +35,7 @@ class ShuffledBatches:
         generator = numpy_generator(self._seed, "batch-order", epoch)
         permutation = torch.from_numpy(generator.permutation(len(self._lengths)))
         batches: list[Tensor] = []
-        for pool in permutation.split(self._size * POOL):
+        for pool in torch.split(permutation, self._size * POOL):
             alike = pool[torch.argsort(self._lengths[pool], stable=True)]
-            batches += alike.split(self._size)
+            batches += torch.split(alike, self._size)
         return [batches[index] for index in generator.permutation(len(batches))]

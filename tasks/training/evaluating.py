@@ -17,7 +17,7 @@ def validation(network: nn.Module, encoded: Encoded, device: str, precision: str
     """Mean ``loss`` over examples and, where there is an intent, ``accuracy``. The network is left in training mode."""
     network.eval()
     loss, right = 0.0, 0
-    for indices in torch.argsort(encoded.lengths, stable=True).split(BATCH):
+    for indices in torch.split(torch.argsort(encoded.lengths, stable=True), BATCH):
         batch = encoded.batch(indices, device)
         with autocast(device, precision):
             logits = network(**network_inputs(batch))

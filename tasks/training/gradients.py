@@ -48,4 +48,4 @@ class MeanGradient:
         return total
 
     def _pieces(self, indices: Tensor) -> Iterator[Tensor]:
-        yield from indices.split(self._piece or len(indices))
+        yield from torch.split(indices, self._piece or len(indices))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 def resolve(wanted: str, device: str, transformer: bool) -> str:
     """``fp32`` or ``bf16``. ``auto`` takes bf16 on CUDA that has it, and on a processor with bf16 matrix instructions for
@@ -19,7 +21,7 @@ def resolve(wanted: str, device: str, transformer: bool) -> str:
 def _processor_has_bf16() -> bool:
     """Whether the processor multiplies bf16 in hardware (AVX-512 BF16 or AMX), from what the system says."""
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="ignore") as file:
+        with Path("/proc/cpuinfo").open(encoding="ascii", errors="ignore") as file:
             flags = next((line for line in file if line.startswith("flags")), "")
     except OSError:
         return False

@@ -87,5 +87,5 @@ def _costs(progress: Progress, device: str) -> Measures:
         "step_seconds": (seconds / max(1, progress.step), "lower"),
         "peak_memory_mib": (progress.peak_memory_mib, "lower"),
     }
-    rows = [Row.model_validate({"name": f"cost/{name}", "value": value, "direction": way, "lowest": 0, "conditions": conditions}) for name, (value, way) in numbers.items()]
-    return Measures(tuple(rows))
+    rows = ({"name": f"cost/{name}", "value": value, "direction": way} for name, (value, way) in numbers.items())
+    return Measures(tuple(Row.model_validate({**row, "lowest": 0, "conditions": conditions}) for row in rows))

@@ -53,4 +53,4 @@ def test_a_study_can_be_forgotten(store: Store) -> None:
 def test_what_a_process_works_on_stays(store: Store) -> None:
     with store.lock("c"):
         found = collect(store, [], dry_run=False)
-    assert found.busy == 1 and "c" in store.keys()
+    assert found.busy == 1 and store.has("c")

@@ -49,9 +49,7 @@ class Copy:
 
     def keys(self) -> dict[str, str]:
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "ASSAY_HOME": str(self.folder)}
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, "keys.yaml"], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([sys.executable, "-c", PROGRAM, "keys.yaml"], cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         keys: dict[str, str] = json.loads(done.stdout)
         return keys

@@ -27,9 +27,7 @@ class Gpt2(Architecture):
     hidden_size: int = Field(default=128, ge=8, le=8192, description="Width; a multiple of heads.")
     heads: int = Field(default=4, ge=1, le=128, description="Attention heads.")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Everywhere GPT-2 has dropout.")
-    tokenizer: Annotated[Tokenizer, OneOf(TOKENIZERS)] = Field(
-        default_factory=lambda: default_tokenizer("bytes"), description="How text becomes ids."
-    )
+    tokenizer: Annotated[Tokenizer, OneOf(TOKENIZERS)] = Field(default_factory=lambda: default_tokenizer("bytes"), description="How text becomes ids.")
 
     def build(self, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
         """The network."""

@@ -21,6 +21,6 @@ class Accuracy(UtilityMetric):
         """Right answers over records."""
         import numpy as np
 
-        correct = (predictions["label"] == predictions["predicted"]).to_numpy(dtype=float)
-        sums = np.column_stack([correct, np.ones_like(correct)])
+        correct = (predictions["label"] == predictions["predicted"]).to_numpy()
+        sums = np.column_stack([correct, np.ones(len(correct))]).astype(np.float64)
         return Scored(sums, lambda total: total[:, 0] / total[:, 1], {"correct": correct.astype(int).tolist()}, proportion=True)

@@ -33,6 +33,7 @@ class SlotF1(UtilityMetric):
 
         def f1(totals: np.ndarray) -> np.ndarray:
             count = totals[:, 1] + totals[:, 2]
-            return np.divide(2 * totals[:, 0], count, out=np.full_like(count, np.nan), where=count > 0)
+            value: np.ndarray = np.divide(2 * totals[:, 0], count, out=np.full_like(count, np.nan), where=count > 0)
+            return value
 
         return Scored(sums, f1, items)
