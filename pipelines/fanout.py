@@ -9,6 +9,7 @@ from typing import Any
 
 from prefect.futures import PrefectConcurrentFuture
 
+from specs.errors import one_line
 from tasks.core.errors import UserError
 from tasks.core.graph import Call, Node
 from tasks.runtime.steps import submit
@@ -18,10 +19,11 @@ TICK = 0.1
 
 @dataclass(frozen=True)
 class Failed:
-    """A node that was not made, with the one line a person needs."""
+    """A node that was not made, with the one line a person needs; ``root`` where it failed itself and not for want of an input."""
 
     node: Node
     reason: str
+    root: bool
 
 
 def make(nodes: Sequence[Node], call: Callable[[Node], Call], made: Callable[[Node], None], tick: Callable[[Sequence[Node]], None]) -> list[Failed]:
@@ -44,9 +46,16 @@ def make(nodes: Sequence[Node], call: Callable[[Node], Call], made: Callable[[No
             if reason is None:
                 made(node)
             else:
-                failed.append(Failed(node, reason))
+                failed.append(_failed(node, reason, failed))
         tick(list(waiting.values()))
     return failed
+
+
+def _failed(node: Node, reason: str, before: Sequence[Failed]) -> Failed:
+    """What is said of a failed node: its own reason, or that of the input for want of which it was not run."""
+    inputs = {needed.key for needed in node.inputs.values()}
+    cause = next((other for other in before if other.node.key in inputs), None)
+    return Failed(node, reason, root=True) if cause is None else Failed(node, cause.reason, root=False)
 
 
 def _reason(future: PrefectConcurrentFuture[Any]) -> str | None:
@@ -58,9 +67,7 @@ def _reason(future: PrefectConcurrentFuture[Any]) -> str | None:
     state = future.state
     if state.is_completed():
         return None
-    raised = state.result(raise_on_failure=False)
+    raised = state.result(raise_on_failure=False) if state.is_failed() or state.is_crashed() else None
     if isinstance(raised, UserError):
-        text = str(raised)
-    else:
-        text = f"{type(raised).__name__}: {raised}" if isinstance(raised, BaseException) else str(state.message or state.name)
-    return text.strip().splitlines()[0][:300]
+        return one_line(str(raised))
+    return one_line(f"{type(raised).__name__}: {raised}" if isinstance(raised, BaseException) else str(state.message or state.name))

@@ -124,7 +124,7 @@ class Submission:
     def fail(self, planned: PlannedTrial, problems: Sequence[Failed]) -> None:
         """Mark a trial as failed, with the reason."""
         run = self.trial_run(planned)
-        self.recorder.set_tags(run, {"failure": "; ".join(problem.reason for problem in problems)[:500]})
+        self.recorder.set_tags(run, {"failure": "; ".join(dict.fromkeys(problem.reason for problem in problems))[:500]})
         self.recorder.finish(run, "FAILED")
 
     def abandon(self, killed: bool) -> None:

@@ -55,7 +55,11 @@ def _say(outcome: object) -> None:
     console = Console(highlight=False)
     print_comparison(outcome.comparison, console)
     for problem in outcome.failed:
-        console.print(f"failed: {problem.node.label}: {problem.reason}", style="red", markup=False)
+        if problem.root:
+            console.print(f"failed: {problem.node.label}: {problem.reason}", style="red", markup=False, soft_wrap=True)
+    following = sum(not problem.root for problem in outcome.failed)
+    if following:
+        console.print(f"not run for want of these: {following} steps", style="red", markup=False)
     console.print(f"\nsteps: {outcome.made} made, {outcome.reused} reused", markup=False)
     console.print(f"report: {outcome.report}", markup=False, soft_wrap=True)
     console.print(f"records: MLflow run {outcome.mlflow_run} in {tracking_uri()}", markup=False, soft_wrap=True)

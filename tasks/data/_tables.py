@@ -19,7 +19,7 @@ def header(path: Path) -> list[str]:
                 return next(csv.reader(file), [])
         if path.suffix == ".jsonl":
             with path.open(encoding="utf-8") as file:
-                first = json.loads(file.readline() or "{}")
+                first = json.loads(next((line for line in file if line.strip()), "{}"))
             return [str(name) for name in first] if isinstance(first, dict) else []
         import pyarrow.parquet as pq
 

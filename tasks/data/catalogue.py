@@ -37,14 +37,13 @@ def fetch(dataset: str, source: Source, cache: Path) -> Path:
 
 
 def _download(dataset: str, source: Source, path: Path) -> Path:
-    import logging
-
     import pooch
 
-    logging.getLogger("pooch").setLevel(logging.WARNING)
+    pooch.get_logger().setLevel("WARNING")
     try:
         pooch.retrieve(source.url, known_hash=f"sha256:{source.sha256}", fname=path.name, path=path.parent)
     except Exception as error:
         advice = f"put the file there by hand, or set ASSAY_DATA to a folder that has {dataset}/{source.name}"
-        raise DataError(f"{dataset}: {path} is absent and cannot be downloaded from {source.url} ({type(error).__name__}); {advice}") from error
+        reason = "it has another SHA-256 than expected" if "does not match the known hash" in str(error) else type(error).__name__
+        raise DataError(f"{dataset}: {path} is absent and cannot be downloaded from {source.url} ({reason}); {advice}") from error
     return path

@@ -52,7 +52,7 @@ def named_records(table: pd.DataFrame, columns: Columns, where: str) -> pd.DataF
     for word in ("tokens", "slots"):
         if word in records:
             records[word] = records[word].map(_words)
-    for word in ("label", "user", "group", "time"):
+    for word in ("text", "label", "user", "group", "time"):
         if word in records:
             records[word] = records[word].map(lambda value: None if pd.isna(value) else str(value))
     if "text" not in records and "tokens" in records:
@@ -61,12 +61,19 @@ def named_records(table: pd.DataFrame, columns: Columns, where: str) -> pd.DataF
 
 
 def share_as_test(records: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train and test by a keyed coin per row, so that neither order nor seed matters."""
-    from tasks.core.seeds import uniform
+    """Train and test by a keyed coin per content: neither order nor seed matters, and equal records stand on one side.
 
-    test = records.index.map(lambda row: uniform(0, "test-share", int(row)) < share).to_numpy(dtype=bool)
-    return records[~test].reset_index(drop=True), records[test].reset_index(drop=True)
+    Both keep the places that their records have in the table, which an error names.
+    """
+    from tasks.core.seeds import uniform
+    from tasks.data.pools import content_keys
+
+    test = content_keys(records).map(lambda key: uniform(0, "test-share", key) < share).to_numpy(dtype=bool)
+    return records[~test], records[test]
 
 
 def _words(value: Any) -> list[str]:
-    return value.split() if isinstance(value, str) else [str(word) for word in value]
+    """The words of a cell; none where it is empty."""
+    if isinstance(value, str):
+        return value.split()
+    return [str(word) for word in value] if hasattr(value, "__len__") else []

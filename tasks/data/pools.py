@@ -6,7 +6,7 @@ measures the split. A keyed coin per record makes the two pools alike.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.core.seeds import uniform
 
@@ -20,11 +20,16 @@ def content_keys(records: pd.DataFrame) -> pd.Series:
     for column in ("text", "label", "tokens", "slots"):
         if column in records:
             values = records[column]
-            parts.append(values.map(" ".join) if column in ("tokens", "slots") else values.astype(str))
+            parts.append(values.map(" ".join) if column in ("tokens", "slots") else values.map(as_text))
     keys = parts[0].str.casefold()
     for part in parts[1:]:
         keys = keys + "\x1f" + part
     return keys
+
+
+def as_text(value: Any) -> str:
+    """A value as text; a missing one is empty."""
+    return "" if value is None or value != value else str(value)
 
 
 def distinct(records: pd.DataFrame) -> pd.DataFrame:

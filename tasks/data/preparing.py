@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.seeds import uniform
 from tasks.data.dataset import DataError, Dataset, RawData
-from tasks.data.pools import content_keys, distinct, split_pools
+from tasks.data.pools import as_text, content_keys, distinct, split_pools
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,24 +48,32 @@ def _checked(records: pd.DataFrame, data: Dataset, split: str) -> pd.DataFrame:
     if len(records) == 0:
         raise DataError(f"{data.kind}, split {split}: no records")
     for column in needed:
-        values = records[column]
-        empty = values.isna() | (values.map(len) == 0)
-        if empty.any():
-            raise DataError(f"{data.kind}, split {split}: record {int(empty.to_numpy().argmax()) + 1} has no {column}")
+        place = _first(records, records[column].map(_is_empty))
+        if place is not None:
+            raise DataError(f"{data.kind}, split {split}: record {place} has no {column}")
     if "tokens" in needed:
-        unequal = records["tokens"].map(len) != records["slots"].map(len)
-        if unequal.any():
-            raise DataError(f"{data.kind}, split {split}: record {int(unequal.to_numpy().argmax()) + 1} has unequal numbers of tokens and slots")
+        place = _first(records, records["tokens"].map(len) != records["slots"].map(len))
+        if place is not None:
+            raise DataError(f"{data.kind}, split {split}: record {place} has unequal numbers of tokens and slots")
     kept = records[[column for column in COLUMNS if column in records]].reset_index(drop=True)
     kept.insert(0, "id", _ids(kept))
     return kept
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value != value or len(value) == 0
+
+
+def _first(records: pd.DataFrame, wrong: pd.Series) -> int | None:
+    """The place, from 1, of the first wrong record in the table that it was read from; None where all are right."""
+    return int(records.index[wrong.to_numpy(dtype=bool).argmax()]) + 1 if wrong.any() else None
 
 
 def _ids(records: pd.DataFrame) -> pd.Series:
     """A stable name per record: its content, its user, and which of several equal ones it is."""
     keys = content_keys(records)
     if "user" in records:
-        keys = keys + "\x1f" + records["user"].astype(str)
+        keys = keys + "\x1f" + records["user"].map(as_text)
     occurrence = keys.groupby(keys).cumcount().astype(str)
     return (keys + "\x1f" + occurrence).map(lambda key: hashlib.blake2b(key.encode(), digest_size=12).hexdigest())
 
@@ -77,14 +85,15 @@ def _limited(records: pd.DataFrame, limit: int) -> pd.DataFrame:
 
 
 def _facts(data: Dataset, raw: RawData, splits: dict[str, pd.DataFrame], removed: int) -> dict[str, Any]:
-    labels = sorted({label for records in splits.values() if "label" in records for label in records["label"]})
-    slots = sorted({slot for records in splits.values() if "slots" in records for tags in records["slots"] for slot in tags} - {"O"})
+    needed = NEEDED.get(data.resolved_task, ("text",))
+    labels = sorted({label for records in splits.values() for label in records["label"]}) if "label" in needed else []
+    slots = sorted({slot for records in splits.values() for tags in records["slots"] for slot in tags} - {"O"}) if "slots" in needed else []
     nonmembers = len(splits["nonmembers"]) if "nonmembers" in splits else 0
     return {
         "kind": data.kind,
         "task": data.resolved_task,
-        "labels": labels if data.resolved_task in ("intent", "joint") else [],
-        "slots": ["O", *slots] if data.resolved_task in ("tagging", "joint") else [],
+        "labels": labels,
+        "slots": ["O", *slots] if "slots" in needed else [],
         "counts": {name: len(records) for name, records in splits.items()},
         "groups": {name: records["group"].value_counts().sort_index().to_dict() for name, records in splits.items() if "group" in records},
         "users": {name: int(records["user"].nunique()) for name, records in splits.items() if "user" in records},
@@ -102,9 +111,9 @@ def _facts(data: Dataset, raw: RawData, splits: dict[str, pd.DataFrame], removed
 
 
 def _digest(splits: dict[str, pd.DataFrame]) -> str:
-    """Digest of the records: split names and record ids in order, which follow from the contents."""
+    """Digest of the records: split names and every value of every column, in order. Ids alone would miss case, time and group."""
     hasher = hashlib.sha256()
     for name in sorted(splits):
         hasher.update(f"{name}\x1e".encode())
-        hasher.update("\x1f".join(splits[name]["id"]).encode())
+        hasher.update(splits[name].to_json(orient="split", index=False, force_ascii=False).encode())
     return hasher.hexdigest()[:32]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from tasks.core.seeds import torch_seeded
@@ -26,7 +28,7 @@ def rebuilt_network(block: Any, shape: TaskShape, folder: Path) -> nn.Module:
 
     config = AutoConfig.from_pretrained(folder / BODY)
     maker = AutoModelForCausalLM if shape.task == "lm" else AutoModel
-    body: nn.Module = maker.from_config(config)  # type: ignore[no-untyped-call]
+    body: nn.Module = maker.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
     return _finished(block, shape, body)
 
 
@@ -38,11 +40,15 @@ def save_body(network: nn.Module, folder: Path) -> None:
 
 
 def _published(block: Any, shape: TaskShape) -> nn.Module:
+    """In fp32 whatever it was published in: half-precision weights would lose small updates, and do not fit new answer layers."""
     from transformers import AutoModel, AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     maker = AutoModelForCausalLM if shape.task == "lm" else AutoModel
+    safe = {"use_safetensors": True, "trust_remote_code": False}
     try:
-        body: nn.Module = maker.from_pretrained(block.source, revision=block.revision, use_safetensors=True, trust_remote_code=False)
+        body: nn.Module = maker.from_pretrained(block.source, revision=block.revision, dtype=torch.float32, **safe)
     except Exception as error:
         raise ModelError(f"model {block.source}: {str(error).strip().splitlines()[0][:200]}") from error
     return body
@@ -64,7 +70,10 @@ def _adapted(block: Any, body: nn.Module) -> nn.Module:
     adapter = block.adapter
     targets = list(adapter.targets) or "all-linear"
     config = LoraConfig(r=adapter.rank, lora_alpha=adapter.alpha, lora_dropout=adapter.dropout, target_modules=targets)
-    adapted: nn.Module = get_peft_model(body, config)
+    with warnings.catch_warnings():  # peft reads a name that transformers renamed, and tells that it sets GPT-2's layout by itself
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False", category=UserWarning)
+        adapted: nn.Module = get_peft_model(body, config)
     return adapted
 
 

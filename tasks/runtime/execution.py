@@ -8,9 +8,11 @@ import platform
 import shutil
 import threading
 import time
+import traceback
 import uuid
 from pathlib import Path
 
+from tasks.core.errors import UserError
 from tasks.core.graph import Call
 from tasks.core.step import Report, StepRun
 from tasks.core.store import Store, open_store
@@ -18,6 +20,10 @@ from tasks.runtime import devices
 
 DURATIONS = "durations.jsonl"
 SERIES = "metrics.jsonl"
+
+
+class StepFailed(UserError):
+    """A step ended by an error of its code; the message names the file that says where."""
 
 
 def execute(call: Call) -> bool:
@@ -29,9 +35,21 @@ def execute(call: Call) -> bool:
         if store.intact(call.key):
             return False
         started = time.monotonic()
-        _make(call, store)
+        try:
+            _make(call, store)
+        except UserError:
+            raise
+        except Exception as error:
+            raise StepFailed(_keep_traceback(store, call, error)) from error
         _remember_duration(store, call, time.monotonic() - started)
     return True
+
+
+def _keep_traceback(store: Store, call: Call, error: Exception) -> str:
+    """Keep where the code failed for whoever mends it; returns the one line for everybody else. No value of a variable is kept."""
+    path = store.scratch(call.key) / "error.txt"
+    path.write_text("".join(traceback.format_exception(error)))
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200] if str(error).strip() else 'no message'} (where: {path})"
 
 
 def _make(call: Call, store: Store) -> None:

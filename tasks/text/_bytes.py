@@ -45,5 +45,6 @@ class BytesEncoder(TextEncoder):
             start = len(ids) + (1 if number and len(spelled) > 1 else 0)
             ids += spelled
             index += [-1] * len(spelled)
-            index[start] = number
+            if spelled:
+                index[start] = number
         return [*ids, END], [*index, -1]

@@ -57,7 +57,7 @@ class FastEncoder(TextEncoder):
             for word in found.word_ids:
                 index.append(-1 if word is None or word == before else word)
                 before = word
-            encoded.append((found.ids, index))
+            encoded.append((found.ids, index) if found.ids else ([self.pad_id], [-1]))
         return encoded
 
     def windows(self, text: str) -> list[list[int]]:

@@ -74,7 +74,7 @@ class UtilityMetric(Measurement, ABC):
         return Measures((row,), items)
 
     def _row(self, predictions: pd.DataFrame, task: str, conditions: dict[str, str], seed: int) -> Row:
-        from tasks.utility._intervals import item_interval
+        from tasks.utility._intervals import clusters_of, item_interval
 
         name, n = self.metric("utility"), len(predictions)
         common: dict[str, Any] = {"name": name, "n": n, "direction": self.direction, "conditions": conditions, "lowest": self.lowest, "highest": self.highest}
@@ -86,10 +86,11 @@ class UtilityMetric(Measurement, ABC):
         value = float(scored.statistic(scored.sums.sum(axis=0, keepdims=True))[0])
         if value != value:
             return Row(value=None, status="undefined", reason="no record has what the metric counts", **common)
-        clusters = predictions["user" if "user" in predictions else "id"].to_numpy()
+        clusters = clusters_of(predictions)
         bounds = item_interval(scored, clusters, seed, name)
         if bounds is None:
-            return Row(value=value, reason="no interval: every record counts alike", **common)
+            alike = "all records are of one user" if len(set(clusters)) == 1 else "every record or user counts alike"
+            return Row(value=value, reason=f"no interval: {alike}", **common)
         return Row(value=value, low=min(bounds[0], value), high=max(bounds[1], value), interval="items", **common)
 
 
