@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pipelines.fanout import Failed, make
 from pipelines.outcome import Outcome, Submission
 from pipelines.planning import Plan, PlannedTrial
-from pipelines.progress import Terminal, TimeLeft
+from pipelines.progress import Terminal
+from pipelines.timeleft import TimeLeft
 from tasks.core.graph import Call, Node
 from tasks.runtime.devices import pool_size
 from tasks.runtime.execution import durations

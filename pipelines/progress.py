@@ -4,48 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from pipelines.timeleft import TimeLeft
 from tasks.core.graph import Node
 from tasks.core.store import Store
 from tasks.runtime.execution import progress as unfinished_progress
 
 LINE_EVERY = 10.0
-
-
-class Display(Protocol):
-    """Told about the work; a tick comes about four times a second."""
-
-    def say(self, text: str) -> None:
-        """One line that stays."""
-
-    def tick(self, done: int, total: int, running: Sequence[Node]) -> None:
-        """How far the work is."""
-
-
-@dataclass
-class TimeLeft:
-    """Seconds left, from measured durations where they are known and from the pace so far elsewhere."""
-
-    seconds_by_shape: dict[str, float]
-    processes: int
-    began: float = field(default_factory=time.monotonic)
-
-    def estimate(self, missing: Sequence[Node], shares: dict[str, float]) -> float | None:
-        """Seconds left for the missing nodes; ``shares`` is the part done of running ones. None without a clue."""
-        known = [self.seconds_by_shape.get(node.shape) for node in missing]
-        mean = [seconds for seconds in known if seconds is not None]
-        if not mean:
-            return None
-        typical = sum(mean) / len(mean)
-        left = ((typical if seconds is None else seconds) * (1 - shares.get(node.key, 0.0)) for node, seconds in zip(missing, known, strict=True))
-        return sum(left) / max(1, self.processes)
 
 
 class Terminal:
@@ -79,6 +49,7 @@ class Terminal:
     def made(self, node: Node) -> None:
         """A node is done."""
         self._made.add(node.key)
+        self._left.ended(node)
         bar = self._bars.pop(node.key, None)
         if self._progress is not None and bar is not None:
             self._progress.remove_task(bar)
@@ -90,7 +61,7 @@ class Terminal:
         missing = [node for node in self._nodes if node.key not in self._made]
         left = self._left.estimate(missing, shares)
         if self._progress is None or self._overall is None:
-            self._line(done, total, left)
+            self._line(done, total, running, shares, left)
             return
         self._progress.update(self._overall, completed=done, total=total, left=_clock(left))
         for node in running:
@@ -102,11 +73,12 @@ class Terminal:
             note = str((states[node.key] or {}).get("note", ""))
             self._progress.update(self._bars[node.key], completed=int(100 * share), left=note)
 
-    def _line(self, done: int, total: int, left: float | None) -> None:
+    def _line(self, done: int, total: int, running: Sequence[Node], shares: Mapping[str, float], left: float | None) -> None:
         if time.monotonic() - self._last_line < LINE_EVERY:
             return
         self._last_line = time.monotonic()
-        self._console.print(f"{done} of {total} steps{', ' + _clock(left) if left is not None else ''}")
+        now = ", ".join(f"{node.label} {share:.0%}" for node in running if (share := shares.get(node.key)) is not None)
+        self._console.print("; ".join(part for part in (f"{done} of {total} steps", now, _clock(left)) if part), soft_wrap=True)
         sys.stderr.flush()
 
 

@@ -21,6 +21,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     for prefix, found in groupby(columns(comparison), key=lambda column: column.prefix):
         _table(comparison, prefix, list(found), console)
     console.print(basis(comparison), style="dim", markup=False)
+    if len(comparison.arms) > 1:
+        console.print(f"baseline: {comparison.baseline}", style="dim", markup=False)
     for arm, guarantee in comparison.guarantees.items():
         if guarantee != "none":
             console.print(f"guarantee of {arm}: {guarantee}", markup=False)
@@ -57,6 +59,11 @@ def cell(value: Value | None) -> str:
     return with_interval(value.value, value.low, value.high) + mark
 
 
+def _mean(value: Value | None) -> str:
+    """A cost in short: its interval stands in the report."""
+    return cell(value if value is None else value.model_copy(update={"low": None, "high": None}))
+
+
 def _table(comparison: Comparison, prefix: str, found: list[Column], console: Console) -> None:
     from rich.table import Table
 
@@ -65,6 +72,6 @@ def _table(comparison: Comparison, prefix: str, found: list[Column], console: Co
     for column in found:
         table.add_column(column.title, justify="right", overflow="fold")
     for arm in comparison.arms:
-        name = f"{arm} (baseline)" if arm == comparison.baseline else arm
-        table.add_row(name, *(cell(column.value(comparison, arm)) for column in found))
+        shown = _mean if prefix == "cost" else cell
+        table.add_row(arm, *(shown(column.value(comparison, arm)) for column in found))
     console.print(table)

@@ -50,6 +50,8 @@ class UtilityMetric(Measurement, ABC):
     lowest: ClassVar[float | None] = 0.0
     highest: ClassVar[float | None] = 1.0
     protocol: ClassVar[str] = ""
+    follows_task: ClassVar[bool] = False
+    """Whether the same metric of two tasks on the same records means two things."""
 
     minimum_items: int = Field(default=30, ge=1, description="With fewer records the status is insufficient_evidence.")
 
@@ -68,7 +70,9 @@ class UtilityMetric(Measurement, ABC):
         folder = needed[f"predictions/{SPLIT}"]
         facts = json.loads((folder / "predictions.json").read_text())
         predictions = pd.read_parquet(folder / "predictions.parquet")
-        conditions = {"data": facts["data"], "split": SPLIT, "task": facts["task"]} | ({"protocol": self.protocol} if self.protocol else {})
+        conditions = {"data": facts["data"], "split": SPLIT} | ({"protocol": self.protocol} if self.protocol else {})
+        if self.follows_task:
+            conditions["task"] = facts["task"]
         row = self._row(predictions, facts["task"], conditions, seed)
         items = {"id": predictions["id"].tolist(), **self.score(predictions).items} if row.value is not None else {}
         return Measures((row,), items)

@@ -18,8 +18,13 @@ QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
 def open_client() -> MlflowClient:
     """A client on the configured store. A fresh SQLite store is made under a lock: two migrations at once collide."""
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    import logging
+
     import filelock
     from mlflow import MlflowClient
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
     uri = tracking_uri()
     if not uri.startswith("sqlite:///"):

@@ -18,6 +18,7 @@ class Loss(UtilityMetric):
     tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "lm")
     direction: ClassVar[Direction] = "lower"
     highest: ClassVar[float | None] = None
+    follows_task: ClassVar[bool] = True
     protocol: ClassVar[str] = "mean over records, nats"
 
     kind: Literal["loss"]

@@ -1,0 +1,84 @@
+"""Kill -9 at any moment loses no finished work and changes no number; two runs of one study do the work once."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.pipelines.faults import CHECKOUT, Home, numbers, wait_for
+
+QUICKSTART = CHECKOUT / "specs" / "quickstart.yaml"
+STUDY = """
+kind: dp-training
+name: killed
+data: {kind: synthetic-assistant, examples: 1500, task: intent}
+model: {kind: bilstm, hidden_size: 32}
+training: {epochs: 6}
+utility: [{kind: accuracy}]
+sweep: {seeds: [0, 1]}
+"""
+
+
+def statuses(home: Home, study: str) -> list[str]:
+    """The statuses of all runs of a study."""
+    client = MlflowClient(tracking_uri=f"sqlite:///{home.folder}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name(study)
+    assert experiment is not None
+    return [str(run.info.status) for run in client.search_runs([experiment.experiment_id])]
+
+
+def kill_and_rerun(home: Home, study: Path, moments: list[float]) -> tuple[int, list[bool]]:
+    """Kill at each moment; returns how many kills met a run at work, and whether committed work ever went away."""
+    kills, kept = 0, []
+    for moment in moments:
+        before = home.artifacts()
+        kills += home.run_and_kill(study, moment)
+        after = home.artifacts()
+        kept.append(all(after.get(key) == when for key, when in before.items()))
+    return kills, kept
+
+
+def test_a_kill_in_the_middle_of_a_training_changes_nothing(tmp_path: Path) -> None:
+    study = tmp_path / "killed.yaml"
+    study.write_text(STUDY)
+    undisturbed = Home(tmp_path / "undisturbed").result(study)
+    home = Home(tmp_path / "disturbed")
+    process = home.start("run", str(study), "--json")
+    training = home.folder / "mlruns" / "store" / "unfinished"
+    assert wait_for(lambda: any(training.glob("*/metrics.jsonl")), 60), "no training began"
+    process.kill()
+    process.communicate()
+    kept = home.artifacts()
+    assert kept, "nothing was finished before the kill"
+    assert numbers(home.result(study)) == numbers(undisturbed)
+    assert {key: home.artifacts()[key] for key in kept} == kept
+    assert set(statuses(home, "killed")) == {"FINISHED"}
+
+
+def test_two_runs_at_once_do_the_work_once(tmp_path: Path) -> None:
+    study = tmp_path / "killed.yaml"
+    study.write_text(STUDY)
+    home = Home(tmp_path / "home")
+    first, second = home.start("run", str(study)), home.start("run", str(study))
+    outs = [process.communicate(timeout=300) for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], outs
+    made = sorted(out.split("steps: ")[1].split(" made")[0] for out, _ in outs)
+    assert made == ["0", "7"]
+    assert sum("waiting for it" in err for _, err in outs) == 1
+    assert len(statuses(home, "killed")) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_ten_kills_at_random_moments_of_the_quickstart(tmp_path: Path) -> None:
+    undisturbed = Home(tmp_path / "undisturbed").result(QUICKSTART)
+    home = Home(tmp_path / "disturbed")
+    draws = random.Random(20)
+    kills, kept = kill_and_rerun(home, QUICKSTART, [draws.uniform(2, 22) for _ in range(10)])
+    assert kills == 10, "a kill came after the end"
+    assert all(kept)
+    assert numbers(home.result(QUICKSTART)) == numbers(undisturbed)
+    assert set(statuses(home, "quickstart")) == {"FINISHED"}
