@@ -61,7 +61,6 @@ class Submission:
     parent: str
     _runs: dict[str, str] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
-    _offsets: dict[str, int] = field(default_factory=dict)
     _last_steps: dict[tuple[str, str], int] = field(default_factory=dict)
     made: int = 0
 
@@ -98,7 +97,7 @@ class Submission:
     def stream(self, planned: PlannedTrial, unmade: Sequence[Node]) -> None:
         """Send what unfinished steps said of their series so far."""
         for node in unmade:
-            self._send_series(self.trial_run(planned), node.key, series_path(self.plan.store, node.key, made=False))
+            self._send_series(self.trial_run(planned), series_path(self.plan.store, node.key, made=False))
 
     def record(self, planned: PlannedTrial) -> None:
         """Record a trial whose work is all there, unless an earlier submission did: series, numbers, model."""
@@ -108,7 +107,7 @@ class Submission:
         for node in planned.graph.nodes():
             path = self.plan.store.open(node.key) / SERIES
             if path.exists():
-                self._send_series(run, node.key, path)
+                self._send_series(run, path)
         self.recorder.log_rows(run, self.rows(planned))
         if self.plan.loaded.study.execution.log_models == "all":
             self.recorder.log_folder(run, self.plan.store.open(planned.graph.model.key), MODEL_FOLDER)
@@ -208,11 +207,9 @@ class Submission:
         facts = json.loads((self.plan.store.open(planned.graph.data.key) / "data.json").read_text())
         return str(facts["digest"])
 
-    def _send_series(self, run: str, key: str, path: Path) -> None:
-        """Points of a series file that the run does not have yet; after a restart, those past its last step."""
-        place = f"{run}/{key}"
-        points, self._offsets[place] = read_series(path, self._offsets.get(place, 0))
-        fresh = [point for point in points if point.step > self._last(run, point.name)]
+    def _send_series(self, run: str, path: Path) -> None:
+        """Points of a series file that the run does not have yet: those past its last step."""
+        fresh = [point for point in read_series(path) if point.step > self._last(run, point.name)]
         self.recorder.log_series(run, fresh)
         for point in fresh:
             self._last_steps[(run, point.name)] = max(point.step, self._last(run, point.name))

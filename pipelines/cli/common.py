@@ -24,8 +24,25 @@ def load_study(study: Path, execution: Mapping[str, Any] | None = None) -> Loade
     from tasks.core.places import home
 
     in_home = home() / study
-    path = study if study.exists() or study.is_absolute() or not in_home.exists() else in_home
+    path = study if study.is_absolute() or _is_there(study) or not _is_there(in_home) else in_home
     return load(path, execution=execution or {})
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that a person asked for. Raises UserError where that cannot be."""
+    from tasks.core.errors import UserError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def recorded(name: str, scratch: Path) -> RecordedStudy:

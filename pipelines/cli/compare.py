@@ -20,7 +20,7 @@ def command(
 
     Example: assay compare quickstart
     """
-    from pipelines.cli.common import recorded, set_places
+    from pipelines.cli.common import recorded, set_places, write_text
 
     set_places(data=None, store=None, tracking_uri=tracking_uri)
     if name is None:
@@ -32,7 +32,7 @@ def command(
         found = recorded(name, Path(scratch))
         values = json.loads((found.folder / "comparison.json").read_text())
         if csv is not None:
-            csv.write_text((found.folder / "comparison.csv").read_text())
+            write_text(csv, (found.folder / "comparison.csv").read_text())
             typer.echo(f"written: {csv}", err=True)
     if as_json:
         typer.echo(json.dumps({**values, "mlflow_run": found.run}))

@@ -20,6 +20,7 @@ def command(
 
     Examples: assay new first; assay new tickets --from data.csv
     """
+    from pipelines.cli.common import write_text
     from specs.drafting import draft
     from specs.loading import load
     from tasks.core.errors import UserError
@@ -33,8 +34,8 @@ def command(
         raise UserError(f"no such file: {table}")
     try:
         text = draft(name, target, table)
-        target.write_text(text)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise UserError(str(error)) from None
+    write_text(target, text)
     load(target)
     typer.echo(f"written: {target}\nnext: assay run {target}")

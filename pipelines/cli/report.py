@@ -19,12 +19,12 @@ def command(
 
     Example: assay report quickstart --out quickstart.html --open
     """
-    from pipelines.cli.common import recorded, set_places
+    from pipelines.cli.common import recorded, set_places, write_text
 
     set_places(data=None, store=None, tracking_uri=tracking_uri)
     with tempfile.TemporaryDirectory(prefix="assay-") as scratch:
         found = recorded(name, Path(scratch))
-        out.write_text((found.folder / "report.html").read_text())
+        write_text(out, (found.folder / "report.html").read_text())
     typer.echo(f"report of {name} (MLflow run {found.run}): {out.resolve()}")
     if show:
         import webbrowser

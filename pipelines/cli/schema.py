@@ -17,6 +17,7 @@ def command(
 
     Example: assay schema --out specs/schema.json, and as a spec's first line: # yaml-language-server: $schema=schema.json
     """
+    from pipelines.cli.common import write_text
     from specs.errors import did_you_mean, one_line
     from specs.kinds import kinds
 
@@ -28,7 +29,7 @@ def command(
     if out is None:
         typer.echo(text)
         return
-    out.write_text(text + "\n")
+    write_text(out, text + "\n")
     typer.echo(f"written: {out}")
 
 

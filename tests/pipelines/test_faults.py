@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -49,8 +50,11 @@ def test_a_kill_in_the_middle_of_a_training_changes_nothing(tmp_path: Path) -> N
     process = home.start("run", str(study), "--json")
     training = home.folder / "mlruns" / "store" / "unfinished"
     assert wait_for(lambda: any(training.glob("*/metrics.jsonl")), 60), "no training began"
+    family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate()
+    _, alive = psutil.wait_procs(family, timeout=15)
+    assert len(family) >= 3 and alive == [], "the server or a worker outlived its run"
     kept = home.artifacts()
     assert kept, "nothing was finished before the kill"
     assert numbers(home.result(study)) == numbers(undisturbed)

@@ -127,22 +127,16 @@ class Recorder:
         return str(self.client.create_run(self.experiment, tags=named, run_name=name).info.run_id)
 
 
-def read_series(path: Path, offset: int) -> tuple[list[Point], int]:
-    """The whole lines of a series file from a byte offset on, and the offset after them.
+def read_series(path: Path) -> list[Point]:
+    """The whole lines of a series file; none where there is no file.
 
-    A file that shrank (a resumed training said less again) is read from its beginning.
+    A training that goes on from its checkpoint first drops the points past it, so the file may have become shorter.
     """
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            file.seek(offset if offset <= size else 0)
-            data = file.read()
+        lines = path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
-        return [], offset
-    start = offset if offset <= size else 0
-    whole = data[: data.rfind(b"\n") + 1]
-    points = [Point(**json.loads(line)) for line in whole.splitlines()]
-    return points, start + len(whole)
+        return []
+    return [Point(**json.loads(line)) for line in lines if line.endswith(b"}")]
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

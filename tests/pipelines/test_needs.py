@@ -1,0 +1,116 @@
+"""Measurements train nothing: each need becomes steps of the kind's own, one per key, and its folder is handed over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from safetensors.torch import load_file
+
+from pipelines.dags.dp_training import train
+from pipelines.dags.shared import measure
+from specs.loading import load_mapping
+from specs.schemas.dp_training import DpTrainingStudy
+from tasks.core.graph import Call, Graph, Node, with_inputs
+from tasks.core.measures import Measurement, Measures, Need, Predictions, ReferenceModel, Row, ShadowModels
+from tasks.core.store import Store, open_store
+from tasks.runtime.execution import execute
+
+STUDY = {
+    "kind": "dp-training",
+    "name": "needs",
+    "data": {"kind": "synthetic-assistant", "examples": 200, "task": "intent", "public_size": 140, "attack_holdout": 20},
+    "model": {"kind": "bilstm", "hidden_size": 8, "embedding_size": 8},
+    "training": {"epochs": 1},
+}
+
+
+class TwoShadows(Measurement):
+    """Compares a target with two shadow models and a smaller reference."""
+
+    kind: Literal["two-shadows"]
+    shadows: int = 2
+
+    def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
+        size = study["model"]["hidden_size"]
+        return (Predictions(split="test"), ShadowModels(count=self.shadows), ReferenceModel(label="half", changes={"model.hidden_size": size // 2}))
+
+    def measure(self, target: Path, needed: Mapping[str, Path], data: Path, seed: int, report: Any) -> Measures:
+        models = {name: folder for name, folder in needed.items() if (folder / "model.safetensors").exists()}
+        members = [set(json.loads((folder / "data.json").read_text())["members"]) for folder in (target, *models.values())]
+        report.progress(1, 1, "compared")
+        rows = (
+            Row(name=self.metric("privacy", "models"), value=len(models)),
+            Row(name=self.metric("privacy", "pools"), value=len(set(map(frozenset, members)))),
+            Row(name=self.metric("privacy", "names"), value=len(needed)),
+        )
+        return Measures(rows, {"id": sorted(needed)})
+
+
+@pytest.fixture(scope="module")
+def study() -> DpTrainingStudy:
+    loaded = load_mapping(STUDY).study
+    assert isinstance(loaded, DpTrainingStudy)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def made(study: DpTrainingStudy, tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Graph, Node]:
+    store = open_store(str(tmp_path_factory.mktemp("store")))
+    graph = Graph()
+    node = measure(graph, TwoShadows(kind="two-shadows"), study, 3, "target", partial(train, imported={}))
+    for one in with_inputs([node]):
+        inputs = {name: needed.key for name, needed in one.inputs.items()}
+        assert execute(Call(one.step, one.config, inputs, one.seed, one.key, one.label, one.shape, "cpu", None, store.url, ""))
+    return store, graph, node
+
+
+def test_each_need_is_made_by_the_kinds_own_steps(made: tuple[Store, Graph, Node]) -> None:
+    _, graph, node = made
+    steps = [one.step.name for one in graph]
+    assert steps.count("train") == 4 and steps.count("predict") == 1 and steps.count("measure") == 1
+    wanted = ["half", "half/data"]
+    assert sorted(name for name in node.inputs) == sorted(
+        [
+            "model",
+            "data",
+            "needed/predictions/test",
+            *(f"needed/shadow/{i}{end}" for i in range(2) for end in ("", "/data")),
+            *(f"needed/reference/{n}" for n in wanted),
+        ]
+    )
+
+
+def test_the_measurement_gets_the_folders_by_name(made: tuple[Store, Graph, Node]) -> None:
+    store, _, node = made
+    rows = {row.name: row.value for row in Measures.load_rows(store.open(node.key))}
+    assert rows == {"privacy/two_shadows/models": 3, "privacy/two_shadows/pools": 3, "privacy/two_shadows/names": 7}
+
+
+def test_shadows_are_trained_as_the_target_on_pools_of_their_own(made: tuple[Store, Graph, Node]) -> None:
+    store, _, node = made
+    weights = [load_file(store.open(node.inputs[name].key) / "model.safetensors") for name in ("model", "needed/shadow/0", "needed/shadow/1")]
+    shapes = [{name: tensor.shape for name, tensor in found.items()} for found in weights]
+    assert shapes[0] == shapes[1] == shapes[2]
+    assert not weights[0]["intent.weight"].equal(weights[1]["intent.weight"]) and not weights[1]["intent.weight"].equal(weights[2]["intent.weight"])
+
+
+def test_a_reference_differs_in_what_it_says_alone(made: tuple[Store, Graph, Node]) -> None:
+    store, _, node = made
+    target, reference = (json.loads((store.open(node.inputs[name].key) / "config.json").read_text())["model"] for name in ("model", "needed/reference/half"))
+    assert {name for name in target if target[name] != reference[name]} == {"hidden_size"} and reference["hidden_size"] == 4
+    assert node.inputs["needed/reference/half/data"] is node.inputs["data"]
+
+
+def test_equal_needs_share_their_work(study: DpTrainingStudy, made: tuple[Store, Graph, Node]) -> None:
+    _, graph, _ = made
+    before = len(graph.nodes)
+    training = partial(train, imported={})
+    measure(graph, TwoShadows(kind="two-shadows", label="again"), study, 3, "target", training)
+    assert len(graph.nodes) == before + 1
+    measure(graph, TwoShadows(kind="two-shadows", shadows=3), study, 3, "target", training)
+    assert len(graph.nodes) == before + 4  # one more pool, one more model, one more measurement
