@@ -8,15 +8,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from pipelines.datarules import check_data
 from pipelines.fanout import Failed, make
 from pipelines.outcome import Outcome, Submission
 from pipelines.planning import Plan, PlannedTrial
 from pipelines.progress import Terminal
 from pipelines.timeleft import TimeLeft
-from tasks.core.graph import Call, Node
+from specs.errors import one_line
+from tasks.core.errors import UserError
+from tasks.core.graph import Call, Node, with_inputs
 from tasks.runtime.devices import pool_size
 from tasks.runtime.execution import durations
-from tasks.runtime.mlflow_.client import open_client
+from tasks.runtime.mlflow_.client import failures, open_client
 
 SERIES_EVERY = 2.0
 
@@ -42,19 +45,39 @@ class Coordinator:
     _last_series: float = 0.0
 
     def run(self) -> list[Failed]:
-        """Make every missing node, recording trials as they end; returns what failed."""
+        """Make every missing node, recording trials as they end; returns what failed. Data comes first: its facts may refuse a trial."""
         missing = self.plan.missing(verified=True)
         self._unmade = {node.key: node for node in missing}
         self._open = list(self.plan.trials)
         for key in self._unmade:
             self.plan.store.discard(key)
+        data = {node.key for planned in self._open for node in with_inputs([planned.graph.data])}
+        lost = self._make([node for node in missing if node.key in data])
+        refused = self._refuse()
         self._record_ended()
-        if not missing:
-            return []
-        owners = self._owners(missing)
-        failed = make(missing, lambda node: self._call(node, owners), self._made, self._tick)
+        wanted = {node.key for planned in self._open for node in planned.graph.nodes()} - data
+        failed = [*lost, *refused, *self._make([node for node in missing if node.key in wanted], lost)]
         for planned in self._open:
-            self.submission.fail(planned, [problem for problem in failed if problem.node.key in {node.key for node in planned.graph.nodes()}])
+            keys = {node.key for node in planned.graph.nodes()}
+            self.submission.fail(planned, [problem.reason for problem in failed if problem.node.key in keys])
+        return failed
+
+    def _make(self, nodes: Sequence[Node], before: Sequence[Failed] = ()) -> list[Failed]:
+        if not nodes:
+            return []
+        owners = self._owners(nodes)
+        return make(nodes, before, lambda node: self._call(node, owners), self._made, self._tick)
+
+    def _refuse(self) -> list[Failed]:
+        """Fail the trials that a rule on their data refuses; nothing more is made for them."""
+        self.submission.checks = check_data(self.plan)
+        failed = []
+        for planned in list(self._open):
+            finding = self.submission.checks.refused.get(planned.name)
+            if finding is not None:
+                self._open.remove(planned)
+                self.submission.fail(planned, [str(finding)])
+                failed.append(Failed(planned.graph.model, str(finding), root=True))
         return failed
 
     def _owners(self, missing: Sequence[Node]) -> dict[str, str]:
@@ -80,7 +103,14 @@ class Coordinator:
         for planned in list(self._open):
             if not any(node.key in self._unmade for node in planned.graph.nodes()):
                 self._open.remove(planned)
-                self.submission.record(planned)
+                self._record(planned)
+
+    def _record(self, planned: PlannedTrial) -> None:
+        """A trial that cannot be recorded has failed; its work stays in the store."""
+        try:
+            self.submission.record(planned)
+        except failures() as error:
+            self.submission.fail(planned, [f"it could not be recorded ({type(error).__name__})"])
 
     def _tick(self, waiting: Sequence[Node]) -> None:
         total = len(self.plan.graph.nodes)
@@ -125,6 +155,10 @@ def coordinate(plan: Plan, new: bool, quiet: bool) -> Outcome:
             with display.live():
                 failed = Coordinator(plan, submission, display, execution.device, batch).run()
             return submission.end(failed)
+        except failures() as error:
+            raise UserError(
+                f"the records cannot be written ({type(error).__name__}: {one_line(str(error), 200)}); what was made is kept: run the study again"
+            ) from error
         except BaseException as error:
             submission.abandon(killed=isinstance(error, KeyboardInterrupt | SystemExit))
             raise

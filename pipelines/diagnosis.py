@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from tasks.core.places import data_folder, home, store_url, tracking_uri
+from tasks.core.places import data_folder, home, shown_uri, store_url, tracking_uri
 
 LEAST_DISK = 2 * 2**30
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
@@ -105,8 +105,8 @@ def _records() -> Finding:
         found = studies()
     except Exception as error:  # whatever a database driver raises
         first = str(error).splitlines()[0][:160]
-        return Finding(name, False, f"{tracking_uri()}: {first}", "check the address; unset MLFLOW_TRACKING_URI to use SQLite below the home folder")
-    return Finding(name, True, f"{tracking_uri()}, {len(found)} studies")
+        return Finding(name, False, f"{shown_uri(tracking_uri())}: {first}", "check the address; unset MLFLOW_TRACKING_URI to use SQLite below the home folder")
+    return Finding(name, True, f"{shown_uri(tracking_uri())}, {len(found)} studies")
 
 
 def _data() -> Finding:

@@ -26,18 +26,28 @@ class Failed:
     root: bool
 
 
-def make(nodes: Sequence[Node], call: Callable[[Node], Call], made: Callable[[Node], None], tick: Callable[[Sequence[Node]], None]) -> list[Failed]:
+def make(
+    nodes: Sequence[Node],
+    lost: Sequence[Failed],
+    call: Callable[[Node], Call],
+    made: Callable[[Node], None],
+    tick: Callable[[Sequence[Node]], None],
+) -> list[Failed]:
     """Make some nodes on the running flow's task runner; returns those that failed.
 
-    ``made`` is told each node as it is done, ``tick`` the nodes that are not done yet, about ten times a second. A node whose
-    input failed is reported as failed too; the rest goes on.
+    ``lost`` are nodes that failed before. ``made`` is told each node as it is done, ``tick`` the nodes that are not done yet,
+    about ten times a second. A node whose input failed is reported as failed too; the rest goes on.
     """
     futures: dict[str, PrefectConcurrentFuture[Any]] = {}
+    failed: list[Failed] = []
     for node in nodes:
+        cause = _cause(node, [*lost, *failed])
+        if cause is not None:
+            failed.append(Failed(node, cause.reason, root=False))
+            continue
         after = [futures[needed.key] for needed in node.inputs.values() if needed.key in futures]
         futures[node.key] = submit(call(node), after)
-    waiting = {node.key: node for node in nodes}
-    failed: list[Failed] = []
+    waiting = {node.key: node for node in nodes if node.key in futures}
     while waiting:
         time.sleep(TICK)
         for key in [key for key in waiting if futures[key].wrapped_future.done()]:
@@ -45,17 +55,17 @@ def make(nodes: Sequence[Node], call: Callable[[Node], Call], made: Callable[[No
             reason = _reason(futures[key])
             if reason is None:
                 made(node)
-            else:
-                failed.append(_failed(node, reason, failed))
+                continue
+            cause = _cause(node, failed)
+            failed.append(Failed(node, reason, root=True) if cause is None else Failed(node, cause.reason, root=False))
         tick(list(waiting.values()))
     return failed
 
 
-def _failed(node: Node, reason: str, before: Sequence[Failed]) -> Failed:
-    """What is said of a failed node: its own reason, or that of the input for want of which it was not run."""
+def _cause(node: Node, failed: Sequence[Failed]) -> Failed | None:
+    """The failed input for want of which a node cannot be made."""
     inputs = {needed.key for needed in node.inputs.values()}
-    cause = next((other for other in before if other.node.key in inputs), None)
-    return Failed(node, reason, root=True) if cause is None else Failed(node, cause.reason, root=False)
+    return next((other for other in failed if other.node.key in inputs), None)
 
 
 def _reason(future: PrefectConcurrentFuture[Any]) -> str | None:

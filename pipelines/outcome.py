@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines.datarules import DataChecks, labels
 from pipelines.fanout import Failed
 from pipelines.planning import Plan, PlannedTrial
 from specs.sweep import Trial
@@ -63,6 +64,7 @@ class Submission:
     _ended: set[str] = field(default_factory=set)
     _last_steps: dict[tuple[str, str], int] = field(default_factory=dict)
     made: int = 0
+    checks: DataChecks = field(default_factory=lambda: DataChecks((), {}))
 
     @classmethod
     def begin(cls, plan: Plan, new: bool) -> Submission:
@@ -112,18 +114,24 @@ class Submission:
         if self.plan.loaded.study.execution.log_models == "all":
             self.recorder.log_folder(run, self.plan.store.open(planned.graph.model.key), MODEL_FOLDER)
         producer = str(self.plan.store.manifest(planned.graph.model.key)["record"].get("producer") or run)
-        self.recorder.set_tags(run, {PRODUCED_BY: producer, "data_digest": self._data_digest(planned), RECORDED: planned.key})
+        tags = {PRODUCED_BY: producer, "data_digest": self._data_digest(planned), "labels": self._labels_of(planned) or "none", RECORDED: planned.key}
+        self.recorder.set_tags(run, tags)
         self.recorder.finish(run, "FINISHED")
         self._ended.add(planned.name)
+
+    def _labels_of(self, planned: PlannedTrial) -> str:
+        """The ids of the rules that mark a trial's numbers."""
+        data = (label.finding for label in self.checks.labels if planned.trial.arm in label.arms)
+        return ", ".join(sorted({finding.rule.id for finding in (*planned.trial.labels, *data)}))
 
     def rows(self, planned: PlannedTrial) -> tuple[Row, ...]:
         """Every number of a trial."""
         return tuple(row for node in planned.graph.measured for row in Measures.load_rows(self.plan.store.open(node.key)))
 
-    def fail(self, planned: PlannedTrial, problems: Sequence[Failed]) -> None:
-        """Mark a trial as failed, with the reason."""
+    def fail(self, planned: PlannedTrial, reasons: Sequence[str]) -> None:
+        """Mark a trial as failed, with the reasons."""
         run = self.trial_run(planned)
-        self.recorder.set_tags(run, {"failure": "; ".join(dict.fromkeys(problem.reason for problem in problems))[:500]})
+        self.recorder.set_tags(run, {"failure": "; ".join(dict.fromkeys(reasons))[:500]})
         self.recorder.finish(run, "FAILED")
 
     def abandon(self, killed: bool) -> None:
@@ -162,7 +170,7 @@ class Submission:
             arms=tuple(dict.fromkeys(_arm_facts(planned.trial) for planned in self.plan.trials)),
             claims=study.claims,
             gates=study.gates,
-            labels=tuple(str(label) for label in self.plan.loaded.labels),
+            labels=labels(self.plan, self.checks),
             about=self._about(),
         )
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from pipelines.importing import import_models
 from specs.loading import Loaded
@@ -15,7 +13,6 @@ from tasks.core.fingerprint import digest
 from tasks.core.graph import Call, Graph, Node, TrialGraph
 from tasks.core.places import store_url
 from tasks.core.store import Store, open_store
-from tasks.runtime.execution import durations
 
 
 @dataclass(frozen=True)
@@ -73,36 +70,3 @@ def make_plan(loaded: Loaded) -> Plan:
         label = f"{trial.arm} seed {trial.seed}"
         trials.append(PlannedTrial(trial, kind.trial_graph(graph, trial.study, trial.seed, label, imported)))
     return Plan(loaded, tuple(trials), graph, store)
-
-
-def seconds_left(nodes: Iterable[Node], known: dict[str, float], processes: int) -> float | None:
-    """Estimated wall seconds for some nodes, from steps of the same shape made before; None where one was never made."""
-    wanted = [known.get(node.shape) for node in nodes]
-    if any(seconds is None for seconds in wanted):
-        return None
-    return sum(seconds for seconds in wanted if seconds is not None) / max(1, processes)
-
-
-def as_json(plan: Plan) -> dict[str, Any]:
-    """The plan for scripts, in the words of the spec language."""
-    missing = {node.key for node in plan.missing(verified=False)}
-    known = durations(plan.store)
-    return {
-        "study": plan.loaded.study.name,
-        "trials": [_trial_json(planned, missing, known) for planned in plan.trials],
-        "refused": [],
-        "labels": [str(label) for label in plan.loaded.labels],
-    }
-
-
-def _trial_json(planned: PlannedTrial, missing: set[str], known: dict[str, float]) -> dict[str, Any]:
-    nodes = planned.graph.nodes()
-    estimate = seconds_left([node for node in nodes if node.key in missing], known, 1)
-    return {
-        "arm": planned.trial.arm,
-        "seed": planned.trial.seed,
-        "key": planned.key,
-        "seconds_estimate": None if estimate is None else round(estimate, 1),
-        "steps": [{"name": node.step.name, "key": node.key, "reused": node.key not in missing} for node in nodes],
-        "privacy": None,
-    }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.embedded import embedded_server, wait_until_up
 from specs.loading import Loaded, load, load_mapping
 from specs.schemas.study import Study
+from tasks.runtime.devices import available, pool_size
 
 if TYPE_CHECKING:
     from pipelines.outcome import Outcome
@@ -33,6 +34,9 @@ def run_study(study: Path | str | Study | Mapping[str, Any], execution: Mapping[
 
 def run_locally(loaded: Loaded, execution: Mapping[str, Any], new: bool, quiet: bool) -> Outcome:
     """What `assay run` does: an embedded Prefect server unless one is configured, and the kind's flow on a process pool."""
+    device = loaded.study.execution.device
+    if device not in ("auto", "cpu"):
+        available(device)
     os.environ.update({name: os.environ.get(name, "1") for name in ONE_THREAD})
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
     with embedded_server(), _terminated_as_interrupt():
@@ -40,11 +44,10 @@ def run_locally(loaded: Loaded, execution: Mapping[str, Any], new: bool, quiet: 
         from prefect.task_runners import ProcessPoolTaskRunner
 
         from pipelines.coordinator import warm_up
-        from tasks.runtime.devices import pool_size
 
         kind = loaded.study.kind
         flow = getattr(importlib.import_module(f"pipelines.{kind.replace('-', '_')}"), kind.replace("-", "_"))
-        runner = ProcessPoolTaskRunner(max_workers=pool_size(loaded.study.execution.processes, loaded.study.execution.device))
+        runner = ProcessPoolTaskRunner(max_workers=pool_size(loaded.study.execution.processes, device))
         warm_up()
         wait_until_up()
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):  # its thread costs a second to join

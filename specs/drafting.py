@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -73,7 +74,9 @@ def guess_columns(header: Sequence[str]) -> dict[str, str]:
             found[word] = column
     if "text" not in found and "tokens" not in found:
         known = ", ".join(COLUMN_NAMES["text"])
-        raise ValueError(f"no column of {', '.join(header)[:200]} looks like text (known names: {known}); rename one, or write data.columns by hand")
+        raise ValueError(
+            f"no column of {', '.join(header)[:200] or 'an empty table'} looks like text (known names: {known}); rename one, or write data.columns by hand"
+        )
     return found
 
 
@@ -112,4 +115,4 @@ def _beside(table: Path, file: Path) -> str:
 
 
 def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return "'" + text.replace("'", "''") + "'" if text.isprintable() else json.dumps(text)

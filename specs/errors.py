@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -13,20 +12,24 @@ SpecPath = tuple[str | int, ...]
 
 LONGEST_SHOWN = 40
 LONGEST_MESSAGE = 400
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+LONGEST_PATH = 150
+MOST_ERRORS = 200
 
 
 def dotted(path: SpecPath) -> str:
     """A path as people write it: ``claims[0].arm``, ``sweep.arms.small.training.epochs``."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{one_line(part)}" if text else one_line(part)
+        name = f"[{part}]" if isinstance(part, int) else one_line(part) or "''"
+        text += f".{name}" if text and isinstance(part, str) else name
     return text
 
 
 def one_line(text: str, longest: int = LONGEST_MESSAGE) -> str:
     """The text on one line, without control characters, cut where it is long."""
-    flat = _UNPRINTABLE.sub(lambda found: json.dumps(found.group())[1:-1], " ".join(text.split()))
+    flat = " ".join(text.split())[: longest + 1]
+    if not flat.isprintable():
+        flat = "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in flat)
     return flat if len(flat) <= longest else f"{flat[: longest - 3]}..."
 
 
@@ -53,7 +56,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class SpecError:
-    """One error of a spec.
+    """One error of a spec; as text it is one printable line of under 1,000 characters.
 
     Args:
         file: the file as the user named it, or the name of an object.
@@ -69,16 +72,18 @@ class SpecError:
     message: str
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}:{self.column}" if self.line is not None else self.file
-        return ": ".join(part for part in (where, self.path, self.message) if part)
+        where = f"{one_line(self.file)}:{self.line}:{self.column}" if self.line is not None else one_line(self.file)
+        return ": ".join(part for part in (where, one_line(self.path, LONGEST_PATH), one_line(self.message)) if part)
 
 
 class SpecErrors(Exception):
-    """A spec cannot be used. Carries every error found, in the order of the file."""
+    """A spec cannot be used. Carries every error found, in the order of the file; past ``MOST_ERRORS`` the last one says that more follow."""
 
     def __init__(self, errors: Iterable[SpecError]) -> None:
-        unique = dict.fromkeys(errors)
-        self.errors = tuple(sorted(unique, key=lambda error: (error.file, error.line or 0, error.column or 0)))
+        found = sorted(dict.fromkeys(errors), key=lambda error: (error.file, error.line or 0, error.column or 0))
+        if len(found) > MOST_ERRORS + 1:
+            found[MOST_ERRORS:] = [replace(found[MOST_ERRORS], path="", message="more errors follow; mend these first")]
+        self.errors = tuple(found)
         super().__init__("\n".join(map(str, self.errors)))
 
     def __reduce__(self) -> tuple[Any, ...]:

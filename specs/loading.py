@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from specs import reading, sweep
-from specs.errors import SpecError, SpecErrors, SpecPath, did_you_mean, dotted, one_line
+from specs.errors import MOST_ERRORS, SpecError, SpecErrors, SpecPath, did_you_mean, dotted, one_line, shown
 from specs.kinds import kinds, study_class
 from specs.places import Place
 from specs.reading import Document
-from specs.references import wrong_references
+from specs.references import shared_names, wrong_references
 from specs.schemas.study import Study, Sweep
 from specs.soundness import findings
 from specs.sweep import Arm, SweepError, Trial
@@ -77,14 +78,24 @@ def load(path: Path | str, execution: Mapping[str, Any] | None = None) -> Loaded
 def load_mapping(mapping: Mapping[str, Any], name: str = "study", folder: Path | None = None, execution: Mapping[str, Any] | None = None) -> Loaded:
     """The study that plain values hold; ``folder`` is where its relative paths begin. Raises SpecErrors."""
     try:
-        text = json.dumps(mapping, indent=2, allow_nan=False)
+        text = json.dumps(mapping, indent=2, allow_nan=False, ensure_ascii=False)
+        text.encode()
         values = json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:
         raise SpecErrors([SpecError(name, None, None, "", f"is not made of plain values: {one_line(str(error))}")]) from None
     if not isinstance(values, dict):
         raise SpecErrors([SpecError(name, None, None, "", "a spec is a block of keys, beginning with 'kind:'")])
+    if _deeper_than(values, reading.DEEPEST):
+        raise SpecErrors([SpecError(name, None, None, "", f"is nested deeper than {reading.DEEPEST} levels")])
     document = _overridden(Document(values, text, {}, ()), execution or {})
     return _Loading(document, name, folder or Path.cwd()).loaded(None)
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    below = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper_than(item, levels - 1) for item in below)
 
 
 def _overridden(document: Document, execution: Mapping[str, Any]) -> Document:
@@ -102,7 +113,7 @@ class _Loading:
         self.document = document
         self.file = file
         self.folder = folder
-        self.errors = list(document.errors)
+        self.errors = dict.fromkeys(document.errors)
         self.unreadable = {error.path for error in document.errors}
 
     def loaded(self, path: Path | None) -> Loaded:
@@ -110,11 +121,11 @@ class _Loading:
         study, wrong = self._validated(kind, self.document.value)
         self._refuse(wrong)
         found = self._sweep(study)
-        arms = list(self._arms(kind, found, study)) if found is not None else []
+        arms = list(self._arms(kind, found)) if found is not None else []
         if study is not None and found is not None:
             names = sweep.point_names(found)
             metrics = [metric for _, trial in arms for metric in trial.metrics()] if len(arms) == len(names) else None
-            self._refuse(list(wrong_references(study, names, metrics)))
+            self._refuse(wrong_references(study, names, metrics))
         checked = [(arm, trial, self._findings(arm, trial)) for arm, trial in arms]
         if self.errors or study is None:
             raise SpecErrors(self.errors)
@@ -128,20 +139,23 @@ class _Loading:
         if isinstance(kind, str) and kind in kinds():
             return study_class(kind)
         if "kind" not in self.document.value:
-            near = did_you_mean("kind", self.document.value)
-            self._refuse([(("kind",), f"is required: {listed(kinds())}{near}")])
+            near = [((key,), f"unknown key{hint}") for key in self.document.value if (hint := did_you_mean(key, ("kind",)))]
+            self._refuse([((), f"needs a 'kind': {listed(kinds())}"), *near])
+        elif isinstance(kind, str):
+            hint = did_you_mean(kind, kinds()) or f"; the kinds of study are {listed(kinds())}"
+            self._refuse([(("kind",), f"unknown kind '{one_line(kind, 60)}'{hint}")])
         else:
-            hint = did_you_mean(str(kind), kinds()) or f"; the kinds of study are {listed(kinds())}"
-            self._refuse([(("kind",), f"unknown kind '{one_line(str(kind), 60)}'{hint}")])
+            self._refuse([(("kind",), f"must be one of {listed(kinds())} (got {shown(kind)})")])
         raise SpecErrors(self.errors)
 
-    def _validated(self, kind: type[Study], values: dict[str, Any]) -> tuple[Study | None, list[Wrong]]:
+    def _validated(self, kind: type[Study], values: Mapping[str, Any]) -> tuple[Study | None, list[Wrong]]:
         try:
             return kind.model_validate_json(json.dumps(values), strict=True, context={"folder": self.folder}), []
         except ValidationError as error:
-            return None, list(explain(error, kind, values))
-        except OSError as error:
-            return None, [((), f"names a file that cannot be read: {one_line(error.strerror or str(error))}")]
+            return None, list(islice(explain(error, kind, values), MOST_ERRORS + 2))
+        except (OSError, RuntimeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            return None, [((), f"names a file that cannot be read: {one_line(reason or str(error))}")]
 
     def _sweep(self, study: Study | None) -> Sweep | None:
         """The sweep, also of a study with errors elsewhere; None where it cannot be expanded."""
@@ -158,16 +172,21 @@ class _Loading:
         except ValidationError:
             return None
 
-    def _arms(self, kind: type[Study], found: Sweep, study: Study | None) -> Iterator[tuple[Arm, Study]]:
+    def _arms(self, kind: type[Study], found: Sweep) -> Iterator[tuple[Arm, Study]]:
         """Every arm that is a valid study; the errors of the others are kept."""
-        resolved = study.model_dump(mode="json") if study is not None else self.document.value
-        for arm in sweep.arm_points(found, self.document.value, resolved):
+
+        def resolve(values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+            study = self._validated(kind, values)[0]
+            return study.model_dump(mode="json") if study is not None else None
+
+        for arm in sweep.arm_points(found, self.document.value, resolve):
             if isinstance(arm, SweepError):
                 self._refuse([(arm.path, arm.message)])
                 continue
             trial, wrong = self._validated(kind, arm.values)
             wrong += [(change.target, unknown_key(parent, str(change.target[-1]))) for change, parent in _removed_nothing(kind, arm)]
-            self._refuse([(arm.source(path, self.document.value), message) for path, message in wrong])
+            wrong += shared_names(trial) if trial is not None else ()
+            self._refuse((arm.source(path, self.document.value), message) for path, message in wrong)
             if trial is not None:
                 yield arm, trial
 
@@ -179,11 +198,13 @@ class _Loading:
         self._refuse([(arm.source(path, self.document.value), str(finding)) for path, finding in zip(paths, refused, strict=True)])
         return tuple(finding for finding in found if finding.rule.verdict == "label")
 
-    def _refuse(self, wrong: list[Wrong]) -> None:
+    def _refuse(self, wrong: Iterable[Wrong]) -> None:
         for path, message in wrong:
             if dotted(path) not in self.unreadable:
                 line, column = self._position(path)
-                self.errors.append(SpecError(self.file, line, column, dotted(path), message))
+                self.errors[SpecError(self.file, line, column, dotted(path), message)] = None
+            if len(self.errors) > MOST_ERRORS + 1:
+                raise SpecErrors(self.errors)
 
     def _position(self, path: SpecPath) -> tuple[int | None, int | None]:
         """Where a path stands, or the nearest thing above it."""

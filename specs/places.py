@@ -35,10 +35,18 @@ class Place:
         if self.family is not None:
             kind = self.value.get("kind") if isinstance(self.value, Mapping) else None
             return self.family.members().get(kind) if isinstance(kind, str) else None
-        for choice in self._choices():
-            if isinstance(choice, type) and issubclass(choice, BaseModel):
-                return choice
-        return None
+        blocks = self._blocks()
+        if len(blocks) == 1:
+            return blocks[0]
+        kind = self.value.get("kind") if isinstance(self.value, Mapping) else None
+        return next((block for block in blocks if kind in _kinds_of(block)), None)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that may stand here: of a family, or of a choice of plain blocks."""
+        if self.family is not None:
+            return tuple(self.family.members())
+        return tuple(kind for block in self._blocks() for kind in _kinds_of(block))
 
     @property
     def keys(self) -> tuple[str, ...] | None:
@@ -74,9 +82,17 @@ class Place:
                 return Place(get_args(choice)[0], value)
         return None
 
+    def _blocks(self) -> list[type[BaseModel]]:
+        return [choice for choice in self._choices() if isinstance(choice, type) and issubclass(choice, BaseModel)]
+
     def _choices(self) -> list[Any]:
         """The members of a union without None, the annotation itself where it is none; ``Annotated`` is taken off."""
         bare = get_args(self.annotation)[0] if get_origin(self.annotation) is Annotated else self.annotation
         if get_origin(bare) not in (Union, UnionType):
             return [bare]
         return [choice for member in get_args(bare) if member is not NoneType for choice in Place(member, self.value)._choices()]
+
+
+def _kinds_of(block: type[BaseModel]) -> tuple[str, ...]:
+    field = block.model_fields.get("kind")
+    return get_args(field.annotation) if field is not None else ()

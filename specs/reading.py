@@ -244,6 +244,9 @@ class _Builder:
         built: dict[str, Any] = {}
         for key_node, value_node in node.content:
             key = key_node.content
+            if key_node.problem is not None:
+                self._refuse(key_node.position, path, f"in a key: {key_node.problem}")
+                continue
             if key_node.shape != "scalar" or not isinstance(key, str):
                 self._refuse(key_node.position, path, f"a key must be text (got {shown(key)}); put it in quotes")
                 continue

@@ -1,4 +1,4 @@
-"""What claims and gates refer to: arms that the sweep makes, and metrics that its trials record."""
+"""Names: what claims and gates refer to, arms that the sweep makes and metrics that its trials record, and that no two metrics share one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from specs.errors import SpecPath, did_you_mean, one_line
 from specs.schemas.study import Claim, Gate, Study
 from specs.wording import listed
+from tasks.core.measures import Measurement
 
 
 def wrong_references(study: Study, arms: Sequence[str], metrics: Iterable[str] | None) -> Iterator[tuple[SpecPath, str]]:
@@ -27,8 +28,23 @@ def wrong_references(study: Study, arms: Sequence[str], metrics: Iterable[str] |
             yield ("gates", index, "not_worse_than"), f"a study of kind '{study.kind}' has no champion to compare with"
 
 
+def shared_names(trial: Study) -> Iterator[tuple[SpecPath, str]]:
+    """Path and message of each measurement whose numbers would be recorded under an earlier one's name."""
+    for field in type(trial).model_fields:
+        entries = getattr(trial, field)
+        told: set[str] = set()
+        for index, entry in enumerate(entries if isinstance(entries, tuple) else ()):
+            if isinstance(entry, Measurement):
+                name = entry.metric("").removeprefix("/")
+                if name in told:
+                    yield (field, index), f"an earlier entry is recorded as '{one_line(name, 80)}' too; give one of them a label"
+                told.add(name)
+
+
 def _of_claim(claim: Claim, path: SpecPath, known: Sequence[str], recorded: Sequence[str] | None) -> Iterator[tuple[SpecPath, str]]:
     yield from _metric(claim.metric, (*path, "metric"), recorded)
+    if claim.arm == claim.versus:
+        yield (*path, "versus"), "is the same as 'arm'"
     for field, named in (("arm", claim.arm), ("versus", claim.versus)):
         if isinstance(named, str):
             yield from _arm(named, (*path, field), known)

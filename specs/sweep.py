@@ -6,13 +6,14 @@ merged, null removes the key, anything else replaces the value. Arm names never 
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
+
+from pydantic import ValidationError
 
 from specs.errors import SpecPath, did_you_mean, one_line
 from specs.schemas.study import Study, Sweep
@@ -76,6 +77,10 @@ class Arm:
         return path
 
 
+Resolve = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+"""The values of a study with every default, or None where they are no valid study."""
+
+
 class SweepError(Exception):
     """A sweep that cannot be expanded, at a path of the spec."""
 
@@ -95,6 +100,7 @@ def problems(sweep: Sweep) -> Iterator[SweepError]:
     if count(sweep) > MOST_TRIALS:
         parts = [f"{len(sweep.arm_names):,} arms", *(f"{len(values):,} values of {path}" for path, values in sweep.grid.items()), f"{len(sweep.seeds):,} seeds"]
         yield SweepError(("sweep",), one_line(f"makes {count(sweep):,} trials ({' x '.join(parts)}); at most {MOST_TRIALS:,} are allowed"))
+        return
     if sweep.baseline is not None and sweep.baseline not in sweep.arm_names:
         hint = did_you_mean(sweep.baseline, sweep.arm_names) or f"; the arms are {', '.join(sweep.arm_names[:10])}"
         yield SweepError(("sweep", "baseline"), f"no arm is named '{one_line(sweep.baseline, 80)}'{hint}")
@@ -108,16 +114,17 @@ def problems(sweep: Sweep) -> Iterator[SweepError]:
                 yield SweepError(("sweep", "grid", path, index), "the value is given twice")
 
 
-def arm_points(sweep: Sweep, base: Mapping[str, Any], resolved: Mapping[str, Any]) -> Iterator[Arm | SweepError]:
+def arm_points(sweep: Sweep, base: Mapping[str, Any], resolve: Resolve) -> Iterator[Arm | SweepError]:
     """Every arm at every grid point, in the order written; an arm that cannot be applied comes as its error.
 
-    ``base`` is the spec as written, ``resolved`` the same with defaults, in which a path such as
-    ``model.tokenizer.buckets`` is found although the spec does not mention the tokenizer.
+    ``base`` is the spec as written. ``resolve`` fills in defaults, so that a path such as ``model.tokenizer.buckets`` is
+    found although the spec does not mention the tokenizer.
     """
     shared = {key: value for key, value in base.items() if key not in ("sweep", "gates", "claims")}
+    unwritten = _unwritten(resolve(shared) or {}, shared)
     for name, indices in _points(sweep):
         try:
-            yield _arm(sweep, name, indices, shared, resolved)
+            yield _arm(sweep, name, indices, shared, _Defaults(resolve, unwritten))
         except SweepError as error:
             yield error
 
@@ -149,9 +156,53 @@ def value_name(value: Any, among: tuple[Any, ...]) -> str:
 def changed(study: Study, changes: Mapping[str, Any]) -> Study:
     """A study with some dotted paths changed, as an arm changes them. Raises SweepError, or ValidationError for a wrong value."""
     values = study.model_dump(mode="json")
-    for path, value in changes.items():
-        list(_apply(values, values, path, value, (path,)))
+
+    def resolve(values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        try:
+            return type(study).model_validate_json(json.dumps(values), strict=True).model_dump(mode="json")
+        except ValidationError:
+            return None
+
+    for path, value in sorted(changes.items(), key=lambda item: item[0].count(".")):
+        list(_apply(values, _Defaults(resolve, {}), path, value, (path,)))
     return type(study).model_validate_json(json.dumps(values), strict=True)
+
+
+@dataclass
+class _Defaults:
+    """What holds where a trial says nothing.
+
+    It follows from the trial as changed so far. Where that is no valid study yet, what the base leaves unsaid stands in
+    for it, inside components of the same kind.
+    """
+
+    resolve: Resolve
+    unwritten: Mapping[str, Any]
+    valid: bool = True
+
+    def at(self, path: Sequence[str], values: Mapping[str, Any]) -> Any:
+        """The default at a path, or None."""
+        resolved = self.resolve(values) if self.valid else None
+        self.valid = resolved is not None
+        found: Any = self.unwritten if resolved is None else resolved
+        block: Any = values
+        for key in path:
+            same = isinstance(found, Mapping) and (not isinstance(block, Mapping) or block.get("kind", found.get("kind")) == found.get("kind"))
+            if not same:
+                return None
+            found, block = found.get(key), block.get(key) if isinstance(block, Mapping) else None
+        return found
+
+
+def _unwritten(resolved: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
+    """The resolved values without those written, kinds apart."""
+    left = {}
+    for key, value in resolved.items():
+        if key == "kind" or key not in written:
+            left[key] = value
+        elif isinstance(value, Mapping) and isinstance(written[key], Mapping):
+            left[key] = _unwritten(value, written[key])
+    return left
 
 
 def _points(sweep: Sweep) -> Iterator[tuple[str, dict[str, int]]]:
@@ -166,24 +217,35 @@ def _values(sweep: Sweep, indices: Mapping[str, int]) -> dict[str, Any]:
     return {path: sweep.grid[path][index] for path, index in indices.items()}
 
 
-def _arm(sweep: Sweep, name: str, indices: Mapping[str, int], shared: Mapping[str, Any], resolved: Mapping[str, Any]) -> Arm:
+def _arm(sweep: Sweep, name: str, indices: Mapping[str, int], shared: Mapping[str, Any], defaults: _Defaults) -> Arm:
     point = _values(sweep, indices)
-    values: dict[str, Any] = copy.deepcopy(dict(shared))
+    values: dict[str, Any] = dict(shared)
     changes: list[Change] = []
+    within: dict[SpecPath, Change] = {}
     own = sweep.arms.get(name) or {}
     for path, value in sorted(own.items(), key=lambda item: item[0].count(".")):
-        changes.extend(_apply(values, resolved, path, value, ("sweep", "arms", name, path)))
+        changes.extend(_apply(values, defaults, path, value, ("sweep", "arms", name, path)))
+    _note(changes, within)
     for path, value in sorted(point.items(), key=lambda item: item[0].count(".")):
         source: SpecPath = ("sweep", "grid", path, indices[path])
-        hidden = [change for change in changes if change.target[: path.count(".") + 1] == tuple(path.split("."))]
-        if hidden:
-            raise SweepError(("sweep", "grid", path), f"also changes what '{one_line('.'.join(map(str, hidden[0].source[2:])), 100)}' sets")
-        changes.extend(_apply(values, resolved, path, value, source))
+        hidden = within.get(tuple(path.split(".")))
+        if hidden is not None:
+            raise SweepError(("sweep", "grid", path), f"also changes what '{one_line('.'.join(map(str, hidden.source[2:])), 100)}' sets")
+        own_changes = list(_apply(values, defaults, path, value, source))
+        _note(own_changes, within)
+        changes.extend(own_changes)
     return Arm(point_name(sweep, name, point), name, point, values, tuple(changes))
 
 
-def _apply(values: dict[str, Any], resolved: Any, path: str, value: Any, source: SpecPath) -> Iterator[Change]:
-    """Set one dotted path inside ``values``; say what was changed."""
+def _note(changes: Iterable[Change], within: dict[SpecPath, Change]) -> None:
+    """Keep the first change at or below each path."""
+    for change in changes:
+        for length in range(1, len(change.target) + 1):
+            within.setdefault(change.target[:length], change)
+
+
+def _apply(values: dict[str, Any], defaults: _Defaults, path: str, value: Any, source: SpecPath) -> Iterator[Change]:
+    """Set one dotted path inside ``values``, in copies of the blocks on the way, which arms share; say what was changed."""
     keys = path.split(".")
     if not all(keys):
         raise SweepError(source, "is no dotted path such as 'training.epochs'")
@@ -191,45 +253,35 @@ def _apply(values: dict[str, Any], resolved: Any, path: str, value: Any, source:
         raise SweepError(source, f"'{keys[0]}' belongs to the whole study and cannot vary")
     block = values
     for depth, key in enumerate(keys[:-1]):
-        resolved = _same_component(block, resolved).get(key)
         below = block.get(key)
         if below is None:
-            below = copy.deepcopy(resolved) if isinstance(resolved, dict) else {}
+            default = defaults.at(keys[: depth + 1], values)
+            below = {} if default is None else default
         if not isinstance(below, dict):
             what = "a list, which is replaced as a whole" if isinstance(below, list) else "a value, not a block of keys"
             raise SweepError(source, f"'{'.'.join(keys[: depth + 1])}' is {what}")
+        below = dict(below)
         block[key] = below
         block = below
-    yield from _set(block, keys[-1], value, tuple(keys), source, _same_component(block, resolved))
+    yield from _set(block, value, tuple(keys), source, lambda path: defaults.at(path, values))
 
 
-def _same_component(block: Mapping[str, Any], resolved: Any) -> Mapping[str, Any]:
-    """The defaults that hold inside a block: none where the block is another component than the resolved one."""
-    if not isinstance(resolved, Mapping) or block.get("kind", resolved.get("kind")) != resolved.get("kind"):
-        return {}
-    return resolved
-
-
-def _set(block: dict[str, Any], key: str, value: Any, target: SpecPath, source: SpecPath, resolved: Mapping[str, Any]) -> Iterator[Change]:
+def _set(block: dict[str, Any], value: Any, target: tuple[str, ...], source: SpecPath, default: Callable[[Sequence[str]], Any]) -> Iterator[Change]:
+    key = target[-1]
     if value is None:
         block.pop(key, None)
         yield Change(target, source, removes=True)
     elif isinstance(value, dict) and "kind" not in value:
-        yield from _merge(block, key, value, target, source, resolved)
+        if not isinstance(block.get(key), dict):
+            found = default(target) if block.get(key) is None else None
+            block[key] = found if isinstance(found, dict) else {}
+            yield Change(target, source, removes=False)
+        block[key] = dict(block[key])
+        for name, item in value.items():
+            yield from _set(block[key], item, (*target, name), (*source, name), default)
     else:
-        block[key] = copy.deepcopy(value)
+        block[key] = value
         yield Change(target, source, removes=False)
-
-
-def _merge(block: dict[str, Any], key: str, value: dict[str, Any], target: SpecPath, source: SpecPath, resolved: Mapping[str, Any]) -> Iterator[Change]:
-    """Merge a mapping without ``kind`` into what stands at a key; a key that stands nowhere begins as its default."""
-    default = resolved.get(key)
-    if not isinstance(block.get(key), dict):
-        block[key] = copy.deepcopy(default) if isinstance(default, dict) and block.get(key) is None else {}
-        yield Change(target, source, removes=False)
-    below = block[key]
-    for name, item in value.items():
-        yield from _set(below, name, item, (*target, name), (*source, name), _same_component(below, default))
 
 
 def _exists(value: Any, path: SpecPath) -> bool:

@@ -148,7 +148,7 @@ def _expected(error: Any) -> list[str]:
     if error["type"] not in ("literal_error", "enum"):
         return []
     text = str(error["ctx"]["expected"]).replace(" or ", ", ")
-    return [word.strip("'") for word in text.split(", ")]
+    return [{"True": "true", "False": "false"}.get(word, word.strip("'")) for word in text.split(", ")]
 
 
 def listed(words: Iterable[str]) -> str:
@@ -165,16 +165,30 @@ def _told(item: _Located) -> tuple[SpecPath, str]:
     if kind == "union_tag_invalid":
         return (*item.path, "kind"), _unknown_kind(item)
     if kind == "union_tag_not_found":
-        members = list(item.place.family.members()) if item.place is not None and item.place.family is not None else []
-        return item.path, f"needs a 'kind': {listed(members)}"
+        return item.path, f"needs a 'kind': {listed(item.place.kinds if item.place is not None else ())}"
+    if kind == "value_error":
+        return _below(item.path, str(item.error["ctx"]["error"]), item.error["input"])
     return item.path, _message(item.error)
 
 
+def _below(path: SpecPath, message: str, value: Any) -> tuple[SpecPath, str]:
+    """A component's own sentence; one that begins with the path of a key of its block, as ``columns.text: ...``, is told there."""
+    start, colon, rest = message.partition(": ")
+    keys = start.split(".")
+    for key in keys if colon else ():
+        if not isinstance(value, dict) or key not in value:
+            break
+        value = value[key]
+    else:
+        if colon:
+            return (*path, *keys), _own_words(rest, value)
+    return path, _own_words(message, value)
+
+
 def _unknown_kind(item: _Located) -> str:
-    family = item.place.family if item.place is not None else None
+    kinds = item.place.kinds if item.place is not None else ()
     tag = str(item.error["ctx"]["tag"])
-    members = list(family.members()) if family is not None else []
-    hint = did_you_mean(tag, members) or f"; the {family.name if family else ''} kinds are {listed(members)}"
+    hint = did_you_mean(tag, kinds) or f"; the kinds are {listed(kinds)}"
     return f"unknown kind '{one_line(tag, 60)}'{hint}"
 
 
@@ -201,7 +215,7 @@ def _message(error: Any) -> str:
         return f"{words.format(context[name])} {got}"
     if kind == "string_pattern_mismatch":
         return f"must match {one_line(str(context['pattern']), 80)} {got}"
-    if kind in ("value_error", "assertion_error"):
+    if kind == "assertion_error":
         return _own_words(str(context.get("error", error["msg"])), value)
     return one_line(error["msg"])
 

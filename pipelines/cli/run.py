@@ -49,7 +49,7 @@ def _say(outcome: object) -> None:
 
     from pipelines.outcome import Outcome
     from tasks.comparison.terminal import print_comparison
-    from tasks.core.places import tracking_uri
+    from tasks.core.places import shown_uri, tracking_uri
 
     assert isinstance(outcome, Outcome)
     console = Console(highlight=False)
@@ -62,5 +62,7 @@ def _say(outcome: object) -> None:
         console.print(f"not run for want of these: {following} steps", style="red", markup=False)
     console.print(f"\nsteps: {outcome.made} made, {outcome.reused} reused", markup=False)
     console.print(f"report: {outcome.report}", markup=False, soft_wrap=True)
-    console.print(f"records: MLflow run {outcome.mlflow_run} in {tracking_uri()}", markup=False, soft_wrap=True)
-    console.print(f"browse: mlflow server --backend-store-uri {tracking_uri()} --workers 1   then open http://127.0.0.1:5000", markup=False, soft_wrap=True)
+    console.print(f"records: MLflow run {outcome.mlflow_run} in {shown_uri(tracking_uri())}", markup=False, soft_wrap=True)
+    console.print(
+        f"browse: mlflow server --backend-store-uri {shown_uri(tracking_uri())} --workers 1   then open http://127.0.0.1:5000", markup=False, soft_wrap=True
+    )

@@ -17,6 +17,7 @@ from tasks.privacy.privacy import PRIVACY, Privacy
 from tasks.training.training import Training
 from tasks.utility.metric import UTILITY, UtilityMetric
 
+MOST_MEASUREMENTS = 100
 COSTS = ("cost/train_seconds", "cost/examples_per_second", "cost/step_seconds", "cost/peak_memory_mib")
 
 _UTILITY_OF_TASK = {
@@ -52,11 +53,15 @@ class DpTrainingStudy(Study):
         description="The privacy mechanism; none trains without a guarantee.",
     )
     utility: tuple[Annotated[UtilityMetric, OneOf(UTILITY)], ...] = Field(
-        default_factory=_default_utility, description="How good the model is; by default what the task is usually judged by."
+        default_factory=_default_utility,
+        max_length=MOST_MEASUREMENTS,
+        description="How good the model is; by default what the task is usually judged by.",
     )
-    attacks: tuple[Annotated[Attack, OneOf(ATTACKS)], ...] = Field(default=(), description="What an attacker finds; an empty list is not measured.")
+    attacks: tuple[Annotated[Attack, OneOf(ATTACKS)], ...] = Field(
+        default=(), max_length=MOST_MEASUREMENTS, description="What an attacker finds; an empty list is not measured."
+    )
     fairness: tuple[Annotated[FairnessMetric, OneOf(FAIRNESS)], ...] = Field(
-        default=(), description="How groups of people differ; an empty list is not measured."
+        default=(), max_length=MOST_MEASUREMENTS, description="How groups of people differ; an empty list is not measured."
     )
 
     def metrics(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 
@@ -29,3 +30,8 @@ def store_url() -> str:
 def tracking_uri() -> str:
     """The MLflow store: ``MLFLOW_TRACKING_URI``, else SQLite under ``mlruns`` of the home folder."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home() / 'mlruns' / 'mlflow.db'}"
+
+
+def shown_uri(uri: str) -> str:
+    """A URI as it may be printed and recorded: without the password that it may carry."""
+    return re.sub(r"(://[^/@:]*):[^@/]*@", r"\1:***@", uri)

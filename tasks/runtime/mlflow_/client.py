@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from tasks.core.places import home, tracking_uri
+from tasks.core.errors import UserError
+from tasks.core.places import home, shown_uri, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
 
+CONNECT_SECONDS = 10.0
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
 
 
@@ -23,17 +27,41 @@ def open_client() -> MlflowClient:
     import filelock
     from mlflow import MlflowClient
 
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
     uri = tracking_uri()
-    if not uri.startswith("sqlite:///"):
-        return MlflowClient(tracking_uri=uri)
-    path = Path(uri.removeprefix("sqlite:///"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(path.with_suffix(".lock")):
-        client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)
+    try:
+        if not uri.startswith("sqlite:///"):
+            _reach(uri)
+            return _asked(MlflowClient(tracking_uri=uri))
+        path = Path(uri.removeprefix("sqlite:///"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(path.with_suffix(".lock")):
+            return _asked(MlflowClient(tracking_uri=uri))
+    except failures() as error:
+        raise UserError(f"the records at {shown_uri(uri)} cannot be opened ({type(error).__name__}): check MLFLOW_TRACKING_URI") from error
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What a tracker, its database or the way to it can raise."""
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return (MlflowException, RequestException, SQLAlchemyError, OSError, ModuleNotFoundError)  # the last: a database's driver
+
+
+def _reach(uri: str) -> None:
+    """Raise OSError where nothing listens at an address: the client itself would try for two minutes before it says so."""
+    address = urlsplit(uri)
+    if address.hostname and address.port:
+        socket.create_connection((address.hostname, address.port), timeout=CONNECT_SECONDS).close()
+
+
+def _asked(client: MlflowClient) -> MlflowClient:
+    """The client, once its store has answered."""
+    client.search_experiments(max_results=1)
     return client
 
 

@@ -1,0 +1,78 @@
+"""A plan as people and scripts read it: trials, steps, what the store has, seconds, labels, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipelines.datarules import check_data, labels
+from pipelines.planning import Plan, PlannedTrial
+from tasks.core.graph import Node
+from tasks.runtime.devices import pool_size
+from tasks.runtime.execution import durations
+
+
+def seconds_left(nodes: Iterable[Node], known: Mapping[str, float], processes: int) -> float | None:
+    """Estimated wall seconds for some nodes, from steps of the same shape made before; None where one was never made."""
+    wanted = [known.get(node.shape) for node in nodes]
+    if any(seconds is None for seconds in wanted):
+        return None
+    return sum(seconds for seconds in wanted if seconds is not None) / max(1, processes)
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The plan in the words of the spec language."""
+    missing = {node.key for node in plan.missing(verified=False)}
+    known = durations(plan.store)
+    checks = check_data(plan)
+    return {
+        "study": plan.loaded.study.name,
+        "trials": [_trial(planned, missing, known) for planned in plan.trials],
+        "refused": [{"trial": name, "rule": finding.rule.id, "reason": str(finding)} for name, finding in checks.refused.items()],
+        "labels": list(labels(plan, checks)),
+    }
+
+
+def _trial(planned: PlannedTrial, missing: set[str], known: Mapping[str, float]) -> dict[str, Any]:
+    nodes = planned.graph.nodes()
+    estimate = seconds_left([node for node in nodes if node.key in missing], known, 1)
+    return {
+        "arm": planned.trial.arm,
+        "seed": planned.trial.seed,
+        "key": planned.key,
+        "seconds_estimate": None if estimate is None else round(estimate, 1),
+        "steps": [{"name": node.step.name, "key": node.key, "reused": node.key not in missing} for node in nodes],
+        "privacy": None,
+    }
+
+
+def print_plan(plan: Plan) -> None:
+    """The plan as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    missing = {node.key for node in plan.missing(verified=False)}
+    known = durations(plan.store)
+    table = Table(title=f"{plan.loaded.study.name}: {len(plan.trials)} trials, {len(plan.graph.nodes)} steps", title_justify="left")
+    for column in ("trial", "steps", "in store", "to make", "seconds"):
+        table.add_column(column, justify="left" if column == "trial" else "right")
+    for planned in plan.trials:
+        nodes = planned.graph.nodes()
+        left = [node for node in nodes if node.key in missing]
+        seconds = seconds_left(left, known, 1)
+        table.add_row(planned.name, str(len(nodes)), str(len(nodes) - len(left)), str(len(left)), "?" if seconds is None else f"{seconds:.0f}")
+    console.print(table)
+    console.print("steps of a trial: " + " -> ".join(dict.fromkeys(node.step.name for node in plan.trials[0].graph.nodes())))
+    checks = check_data(plan)
+    for label in labels(plan, checks):
+        console.print(f"label: {label}", markup=False, style="yellow")
+    for name, finding in checks.refused.items():
+        console.print(f"refused: {name}: {finding}", markup=False, style="red")
+    execution = plan.loaded.study.execution
+    total = seconds_left([node for node in plan.graph if node.key in missing], known, pool_size(execution.processes, execution.device))
+    console.print("to make: nothing, all is in the store" if not missing else f"to make: {len(missing)} steps, {_about(total)}")
+
+
+def _about(seconds: float | None) -> str:
+    return "time unknown until one trial of each arm ran on this machine" if seconds is None else f"about {seconds:.0f} s"

@@ -1,0 +1,112 @@
+"""Every soundness rule has a case in which it applies and one, as near as can be, in which it does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from specs.kinds import kinds, study_class
+from specs.soundness import all_rules, findings
+from tasks.core.rules import Facts, Rule, check
+from tests.specs.given import SMALL, loaded, refused
+
+Values = dict[str, Any]
+
+
+def learnt_on(corpus: str) -> Values:
+    return {"model": {"kind": "bilstm", "tokenizer": {"kind": "trained", "corpus": {"kind": corpus}}}}
+
+
+def counted(public_size: int, train: int) -> Values:
+    return {"data": {"kind": "files", "public_size": public_size}, "facts": {"counts": {"train": train}}}
+
+
+ATTACKS = [{"kind": "loss-threshold"}]
+
+CASES: dict[str, tuple[Values, Values]] = {
+    "DATA-01": ({"attacks": ATTACKS, "data": {"kind": "snips"}}, {"attacks": ATTACKS, "data": {"kind": "snips", "public_size": 90, "attack_holdout": 10}}),
+    "DATA-02": ({"data": {"public_size": 10, "attack_holdout": 11}}, {"data": {"public_size": 10, "attack_holdout": 10}}),
+    "DATA-03": (counted(100, 89), counted(100, 90)),
+    "MODEL-01": (
+        {"data": {"kind": "synthetic-assistant", "task": "joint"}, "model": {"kind": "linear"}},
+        {"data": {"kind": "synthetic-assistant", "task": "intent"}, "model": {"kind": "linear"}},
+    ),
+    "STUDY-01": ({"randomness": "secret", "privacy": {"kind": "none"}}, {"randomness": "secret", "privacy": {"kind": "dp-sgd"}}),
+    "TEXT-01": (learnt_on("clinc150"), learnt_on("wikitext-2")),
+    "UTILITY-01": (
+        {"data": {"kind": "clinc150"}, "utility": [{"kind": "accuracy"}, {"kind": "slot-f1"}]},
+        {"data": {"kind": "snips", "task": "joint"}, "utility": [{"kind": "accuracy"}, {"kind": "slot-f1"}]},
+    ),
+}
+"""Rule to the facts of a trial for which it applies, and of one for which it does not."""
+
+
+def without_a_case(rules: Mapping[str, Rule], cases: Mapping[str, Any]) -> set[str]:
+    return set(rules) ^ set(cases)
+
+
+def test_every_rule_has_a_case_and_every_case_a_rule() -> None:
+    assert not without_a_case(all_rules(), CASES)
+
+
+def test_a_rule_without_a_case_is_noticed() -> None:
+    assert without_a_case(all_rules(), {name: case for name, case in CASES.items() if name != "TEXT-01"}) == {"TEXT-01"}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_rule_applies_where_it_should_and_nowhere_else(name: str) -> None:
+    rule = all_rules()[name]
+    applies, does_not = CASES[name]
+    assert rule.when(Facts(applies))
+    assert not rule.when(Facts(does_not))
+    assert not rule.when(Facts({}))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_rule_is_found_at_its_stage_alone(name: str) -> None:
+    applies, _ = CASES[name]
+    rule = all_rules()[name]
+    for stage in ("spec", "data"):
+        assert (rule in [finding.rule for finding in findings(applies, stage)]) is (rule.stage == stage)
+
+
+@pytest.mark.parametrize("rule", [pytest.param(rule, id=name) for name, rule in all_rules().items()])
+def test_a_rule_says_what_to_do_why_and_where(rule: Rule) -> None:
+    assert re.fullmatch(r"[A-Z]+-[0-9]{2}", rule.id)
+    assert len(rule.sentence) > 30 and len(rule.source) > 20
+    assert (rule.sentence + rule.source).isprintable()
+    fields = {field for kind in kinds() for field in study_class(kind).model_fields}
+    assert rule.path.split(".")[0] in fields
+
+
+def test_some_rule_needs_the_data() -> None:
+    assert [rule.id for rule in all_rules().values() if rule.stage == "data"]
+
+
+def test_a_refusal_names_its_rule_and_its_place(tmp_path: Path) -> None:
+    (found,) = refused(tmp_path, SMALL + "randomness: secret\n")
+    assert (found.line, found.path) == (5, "randomness") and found.message.endswith("[STUDY-01]")
+
+
+def test_a_refusal_in_an_arm_is_told_in_the_arm(tmp_path: Path) -> None:
+    (found,) = refused(tmp_path, SMALL + "sweep:\n  arms:\n    a: {}\n    b: {data.task: joint}\n")
+    assert (found.line, found.path) == (4, "model.kind") and "[MODEL-01]" in found.message
+    (found,) = refused(tmp_path, SMALL + "sweep:\n  arms:\n    a: {}\n    b: {model: {kind: gpt2}}\n")
+    assert (found.line, found.path) == (8, "sweep.arms.b.model.kind") and "[MODEL-01]" in found.message
+
+
+def test_a_label_marks_and_does_not_refuse(tmp_path: Path) -> None:
+    tokenizer = "{kind: trained, vocabulary: 300, corpus: {kind: clinc150}}"
+    found = loaded(tmp_path, SMALL.replace("{kind: linear}", f"{{kind: linear, tokenizer: {tokenizer}}}"))
+    (label,) = found.labels
+    assert label.finding.rule.id == "TEXT-01" and str(label).endswith("[TEXT-01] (arms: main)")
+
+
+def test_rules_are_checked_in_their_order() -> None:
+    applies = {key: value for case, _ in CASES.values() for key, value in case.items()}
+    found = [finding.rule.id for finding in check(all_rules().values(), Facts(applies), "spec")]
+    assert found == sorted(found) and found
