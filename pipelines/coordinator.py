@@ -42,6 +42,7 @@ class Coordinator:
     physical_batch_size: int | None
     _unmade: dict[str, Node] = field(default_factory=dict)
     _open: list[PlannedTrial] = field(default_factory=list)
+    _unrecorded: list[Failed] = field(default_factory=list)
     _last_series: float = 0.0
 
     def run(self) -> list[Failed]:
@@ -60,7 +61,7 @@ class Coordinator:
         for planned in self._open:
             keys = {node.key for node in planned.graph.nodes()}
             self.submission.fail(planned, [problem.reason for problem in failed if problem.node.key in keys])
-        return failed
+        return failed + self._unrecorded
 
     def _make(self, nodes: Sequence[Node], before: Sequence[Failed] = ()) -> list[Failed]:
         if not nodes:
@@ -110,7 +111,9 @@ class Coordinator:
         try:
             self.submission.record(planned)
         except failures() as error:
-            self.submission.fail(planned, [f"it could not be recorded ({type(error).__name__})"])
+            reason = f"it could not be recorded ({type(error).__name__}: {one_line(str(error), 200)})"
+            self._unrecorded.append(Failed(planned.graph.model, reason, root=True))
+            self.submission.fail(planned, [reason])
 
     def _tick(self, waiting: Sequence[Node]) -> None:
         total = len(self.plan.graph.nodes)

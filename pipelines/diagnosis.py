@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
+from tasks.core.errors import UserError
 from tasks.core.places import data_folder, home, shown_uri, store_url, tracking_uri
 
 LEAST_DISK = 2 * 2**30
@@ -88,13 +89,13 @@ def _store() -> Finding:
     url = store_url()
     if "://" not in url:
         return _folder("store (ASSAY_STORE)", Path(url))
-    try:
-        from tasks.core.store import open_store
+    from tasks.core.store import reach_store
 
-        count = len(open_store(url).keys())
-    except Exception as error:  # whatever a filesystem's own library raises
-        return Finding("store (ASSAY_STORE)", False, f"{url}: {type(error).__name__}: {error}", "check the URL and the credentials in the environment")
-    return Finding("store (ASSAY_STORE)", True, f"{url}, {count} artifacts")
+    try:
+        reach_store(url)
+    except UserError as error:
+        return Finding("store (ASSAY_STORE)", False, str(error), "check the URL and the credentials in the environment")
+    return Finding("store (ASSAY_STORE)", True, shown_uri(url))
 
 
 def _records() -> Finding:

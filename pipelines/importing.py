@@ -12,8 +12,12 @@ from tasks.core.component import components_in
 from tasks.core.fingerprint import digest, file_digest
 from tasks.core.graph import Graph, Node
 from tasks.core.step import Step, StepConfig, StepRun
-from tasks.core.store import Store
+from tasks.core.store import MANIFEST, Store
 from tasks.models.model import Model
+
+
+CIRCUMSTANCES = (MANIFEST, "metrics.jsonl", "measures.json", "environment.json")
+"""Files of a model artifact that say how its training went, not what the model is."""
 
 
 class ImportConfig(StepConfig):
@@ -45,11 +49,11 @@ def _import(graph: Graph, component: Any, store: Store) -> Node:
     from tasks.runtime.mlflow_.registry import resolve
 
     found = resolve(component.run, component.name, component.alias, store.local / "unfinished" / f"download-{uuid.uuid4().hex}")
-    files = sorted(path for path in found.folder.rglob("*") if path.is_file())
+    files = sorted(path for path in found.folder.rglob("*") if path.is_file() and path.name not in CIRCUMSTANCES)
     content = digest({path.relative_to(found.folder).as_posix(): file_digest(path) for path in files})
     node = graph.add(IMPORT, ImportConfig(content=content), {}, None, f"import model of run {found.run}")
     if not store.intact(node.key):
         aside = store.local / "unfinished" / f"import-{uuid.uuid4().hex}"
-        shutil.copytree(found.folder, aside)
+        shutil.copytree(found.folder, aside, ignore=shutil.ignore_patterns(*CIRCUMSTANCES))
         store.commit(node.key, aside, {"step": "import-model", "producer": found.run})
     return node

@@ -12,7 +12,7 @@ from specs.sweep import Trial
 from tasks.core.fingerprint import digest
 from tasks.core.graph import Call, Graph, Node, TrialGraph
 from tasks.core.places import store_url
-from tasks.core.store import Store, open_store
+from tasks.core.store import Store, reach_store
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Plan:
 
 def make_plan(loaded: Loaded) -> Plan:
     """The plan of a loaded study."""
-    store = open_store(store_url())
+    store = reach_store(store_url())
     graph = Graph()
     kind = importlib.import_module(f"pipelines.dags.{loaded.study.kind.replace('-', '_')}")
     imported = import_models(graph, [trial.study for trial in loaded.trials], store)

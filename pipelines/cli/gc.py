@@ -19,11 +19,11 @@ def command(
     from pipelines.cli.common import set_places
     from pipelines.collecting import collect
     from tasks.core.places import store_url
-    from tasks.core.store import open_store
+    from tasks.core.store import reach_store
 
     set_places(data=None, store=store, tracking_uri=None)
     try:
-        found = collect(open_store(store_url()), forget or [], dry_run)
+        found = collect(reach_store(store_url()), forget or [], dry_run)
     except KeyError as error:
         typer.echo(f"no study '{error.args[0]}' stands in the store; known: {error.args[1]}", err=True)
         raise typer.Exit(2) from None

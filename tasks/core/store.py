@@ -17,7 +17,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tasks.core.errors import UserError
 from tasks.core.fingerprint import file_digest
+from tasks.core.places import home, shown_uri
 
 MANIFEST = "manifest.json"
 
@@ -112,6 +114,8 @@ class Store:
     def commit(self, key: str, folder: Path, record: dict[str, Any]) -> Path:
         """Move a finished folder into the store. Where an intact artifact is there already, that one stays."""
         files = {path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+        if MANIFEST in files:
+            raise ValueError(f"artifact {key}: the name {MANIFEST} is the store's own")
         manifest = {"key": key, "files": files, "record": record, "committed": time.time()}
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str) + "\n")
         target = self._shelf / key
@@ -178,9 +182,17 @@ class Store:
         aside.rename(self._shelf / key)
 
 
+def reach_store(url: str) -> Store:
+    """The store at a URL, once it has answered. Raises UserError where it cannot be reached."""
+    store = open_store(url)
+    try:
+        store.has("-")
+    except Exception as error:  # whatever the library of its file system raises
+        raise UserError(f"the store at {shown_uri(url)} cannot be reached ({type(error).__name__}): check ASSAY_STORE and its credentials") from error
+    return store
+
+
 def open_store(url: str) -> Store:
     """The store at a URL; a local one keeps its locks and unfinished work inside, a shared one under the home folder."""
-    from tasks.core.places import home
-
     local = Path(url.removeprefix("file://")) if "://" not in url or url.startswith("file://") else home() / "mlruns" / "shared-store"
     return Store(url, local)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
 
 CONNECT_SECONDS = 10.0
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
 
 def open_client() -> MlflowClient:

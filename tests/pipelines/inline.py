@@ -1,0 +1,71 @@
+"""A study run in this process, without Prefect: each step is made when it is submitted. For what the coordinator itself decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pipelines import fanout
+from pipelines.coordinator import coordinate
+from pipelines.outcome import Outcome
+from pipelines.planning import make_plan
+from specs.loading import load_mapping
+from tasks.core.graph import Call
+from tasks.runtime.execution import execute
+
+
+@dataclass
+class Ended:
+    """A future that has ended, and its own state."""
+
+    error: BaseException | None
+    ran: bool
+
+    @property
+    def wrapped_future(self) -> Ended:
+        return self
+
+    @property
+    def state(self) -> Ended:
+        return self
+
+    message = "not run"
+    name = "NotReady"
+
+    def done(self) -> bool:
+        return True
+
+    def wait(self, timeout: float) -> None:
+        return
+
+    def is_completed(self) -> bool:
+        return self.ran and self.error is None
+
+    def is_failed(self) -> bool:
+        return self.ran and self.error is not None
+
+    def is_crashed(self) -> bool:
+        return False
+
+    def result(self, raise_on_failure: bool) -> BaseException | None:
+        return self.error
+
+
+def submit(call: Call, after: Iterable[Ended]) -> Ended:
+    if not all(future.is_completed() for future in after):
+        return Ended(None, ran=False)
+    try:
+        execute(call)
+    except Exception as error:
+        return Ended(error, ran=True)
+    return Ended(None, ran=True)
+
+
+def run(study: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, new: bool = False) -> Outcome:
+    """Run a study given as plain values; ASSAY_HOME must name a folder of the test's own."""
+    monkeypatch.setattr(fanout, "submit", submit)
+    monkeypatch.setattr(fanout, "TICK", 0.0)
+    return coordinate(make_plan(load_mapping(study)), new, quiet=True)
