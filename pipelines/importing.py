@@ -15,7 +15,6 @@ from tasks.core.step import Step, StepConfig, StepRun
 from tasks.core.store import MANIFEST, Store
 from tasks.models.model import Model
 
-
 CIRCUMSTANCES = (MANIFEST, "metrics.jsonl", "measures.json", "environment.json")
 """Files of a model artifact that say how its training went, not what the model is."""
 

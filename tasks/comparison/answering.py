@@ -23,6 +23,7 @@ class _Case:
     good: Summary | None
     problem: str | None
     p: float | None
+    mark: str = ""
 
 
 def answers(facts: StudyFacts, table: Table) -> list[Answer]:
@@ -62,7 +63,7 @@ def _case(claim: Claim, arms: tuple[str, ...], table: Table) -> _Case:
     found = summarise(combined.values)
     good = summarise([-value for value in combined.values]) if direction == "lower" else found
     tested = found.n >= FEWEST_SEEDS and found.spread > 0
-    return _Case(claim, arms, found, good, None, _p(claim, found, good) if tested else None)
+    return _Case(claim, arms, found, good, None, _p(claim, found, good) if tested else None, combined.mark)
 
 
 def _p(claim: Claim, found: Summary, good: Summary) -> float:
@@ -145,7 +146,8 @@ def _sentence(case: _Case, verdict: Verdict, found: Summary, p_holm: float | Non
         basis = f"the same for all {seeds}, so nothing is left to test"
     else:
         basis = f"paired over {seeds}, p {p_value(p_holm)} after Holm's correction"
-    return f"{_OPENINGS[verdict]}: {what} is {shown}{interval} ({basis})."
+    mark = f" {case.mark[0].upper()}{case.mark[1:]}." if case.mark else ""
+    return f"{_OPENINGS[verdict]}: {what} is {shown}{interval} ({basis}).{mark}"
 
 
 def _what(case: _Case) -> str:

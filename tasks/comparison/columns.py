@@ -25,6 +25,11 @@ class Column:
         return f"{name} ({self.mark})" if self.mark else name
 
     @property
+    def name(self) -> str:
+        """``utility/accuracy``, or ``utility/accuracy (b)``."""
+        return f"{self.metric} ({self.mark})" if self.mark else self.metric
+
+    @property
     def prefix(self) -> str:
         """``utility``, ``privacy``, ..."""
         return self.metric.split("/")[0]

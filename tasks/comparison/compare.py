@@ -80,7 +80,9 @@ def _difference(table: Table, arm: str, versus: str, metric: str) -> Difference:
         return Difference(value=None, n=0, status=combined.problem.status, reason=combined.problem.reason, **common)
     found = summarise(combined.values)
     if found.low is None:
-        return Difference(value=found.mean, n=found.n, status="descriptive", reason="one seed: no interval", **common)
+        reason = "; ".join(part for part in ("one seed: no interval", combined.mark) if part)
+        return Difference(value=found.mean, n=found.n, status="descriptive", reason=reason, **common)
+    common["reason"] = combined.mark or None
     tested = found.n >= FEWEST_SEEDS
     return Difference(value=found.mean, low=found.low, high=found.high, n=found.n, interval="runs", status="ok" if tested else "descriptive", **common)
 

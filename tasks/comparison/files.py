@@ -14,16 +14,16 @@ def write_files(comparison: Comparison, folder: Path) -> None:
     """Write ``comparison.json``, ``comparison.csv``, ``trials.csv`` and ``report.html``."""
     from tasks.comparison.report import report
 
-    (folder / JSON).write_text(comparison.model_dump_json(indent=1) + "\n")
+    (folder / JSON).write_text(comparison.model_dump_json(indent=1) + "\n", encoding="utf-8")
     _write_arms(comparison, folder / CSV)
     _write_trials(comparison, folder / TRIALS)
-    (folder / REPORT).write_text(report(comparison))
+    (folder / REPORT).write_text(report(comparison), encoding="utf-8")
 
 
 def _write_arms(comparison: Comparison, path: Path) -> None:
     """One line per arm and metric, with every condition."""
     fields = ("value", "low", "high", "n", "interval", "status", "reason")
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("study", "arm", "metric", *fields, "guarantee", "conditions"))
         for arm, values in comparison.arms.items():
@@ -34,10 +34,11 @@ def _write_arms(comparison: Comparison, path: Path) -> None:
 
 
 def _write_trials(comparison: Comparison, path: Path) -> None:
-    """One line per trial and metric."""
-    with path.open("w", newline="") as file:
+    """One line per trial and metric; a trial without numbers has one line without."""
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("study", "arm", "seed", "status", "metric", "value", "mlflow_run"))
         for trial in comparison.trials:
-            for metric, value in trial.metrics.items():
+            numbers: list[tuple[str, float | None]] = list(trial.metrics.items()) or [("", None)]
+            for metric, value in numbers:
                 writer.writerow((comparison.study, trial.arm, trial.seed, trial.status, metric, value, trial.mlflow_run))

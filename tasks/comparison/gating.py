@@ -8,7 +8,7 @@ from tasks.comparison.comparison import GateResult, Value
 from tasks.comparison.gates import Gate
 from tasks.comparison.numbers import number
 from tasks.comparison.results import ArmFacts, StudyFacts
-from tasks.comparison.table import Table
+from tasks.comparison.table import Table, mark
 
 
 def gate_results(facts: StudyFacts, table: Table, arms: Mapping[str, Mapping[str, Value]]) -> Iterator[GateResult]:
@@ -23,13 +23,15 @@ def _judge(gate: Gate, arm: ArmFacts, table: Table, value: Value | None) -> Gate
     word = "at least" if gate.at_least is not None else "at most"
     bound = gate.at_least if gate.at_least is not None else gate.at_most
     assert bound is not None  # a champion is compared with by the kind of study that has one
-    text = f"{word} {number(bound)}"
+    text = f"{word} {bound:g}"
     common = {"metric": gate.metric, "arm": arm.name, "of": gate.of, "bound": text}
     found, problem = _number(gate, arm, table, value)
     if found is None:
         return GateResult(value=None, passed=False, sentence=f"Failed: {gate.metric} of {arm.name} is not measured ({problem}).", **common)
     passed = found >= bound if gate.at_least is not None else found <= bound
+    marked = mark(table.rows(arm.name, gate.metric).values())
     sentence = f"{'Passed' if passed else 'Failed'}: {_words(gate)} {gate.metric} of {arm.name} is {number(found)}, {text} is asked."
+    sentence += f" {marked[0].upper()}{marked[1:]}." if marked else ""
     return GateResult(value=found, passed=passed, sentence=sentence, **common)
 
 
@@ -38,9 +40,9 @@ def _number(gate: Gate, arm: ArmFacts, table: Table, value: Value | None) -> tup
     rows = table.rows(arm.name, gate.metric)
     if value is None or not rows:
         return None, "no trial records it"
-    missing = next((row for row in rows.values() if row.value is None), None)
-    if missing is not None:
-        return None, missing.reason or missing.status
+    for seed, row in sorted(rows.items()):
+        if row.value is None:
+            return None, f"seed {seed}: {row.reason or row.status}"
     if value.value is None:
         return None, value.reason or value.status
     if gate.of == "worst":

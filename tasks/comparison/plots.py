@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -27,23 +28,29 @@ def dots(comparison: Comparison, column: Column) -> str:
             axes.plot(seeds, [place + 0.18] * len(seeds), linestyle="none", marker="o", markersize=3.5, color=SEED)
         colour = BASELINE if arm == comparison.baseline else OTHER
         axes.errorbar([float(value.value or 0)], [place], xerr=_reach(value), fmt="o", color=colour, markersize=7, capsize=4)
-    axes.set_yticks(range(len(shown)), [_short(arm) for arm, _ in reversed(shown)])
+    axes.set_yticks(range(len(shown)), [_plain(_short(arm)) for arm, _ in reversed(shown)])
     axes.set_ylim(-0.6, len(shown) - 0.4)
-    axes.set_xlabel(f"{column.title} ({_better(shown[0][1])})" if shown else column.title)
+    axes.set_xlabel(_plain(f"{column.title} ({_better(shown[0][1])})" if shown else column.title))
     return _svg(figure)
 
 
 def against(comparison: Comparison, across: Column, up: Column) -> str:
     """Two metrics, an arm a point with both intervals."""
     figure, axes = _figure(7.2, 4.0)
-    for arm, x, y in _both(comparison, across, up):
+    found = list(_both(comparison, across, up))
+    places = [float(x.value or 0) for _, x, _ in found] or [0.0]
+    middle = (min(places) + max(places)) / 2
+    for arm, x, y in found:
         colour = BASELINE if arm == comparison.baseline else OTHER
         axes.errorbar(
             [float(x.value or 0)], [float(y.value or 0)], xerr=_reach(x), yerr=_reach(y), fmt="o", color=colour, markersize=7, capsize=3, elinewidth=1
         )
-        axes.annotate(_short(arm), (x.value or 0, y.value or 0), xytext=(7, 6), textcoords="offset points", fontsize=9)
-        axes.set_xlabel(f"{across.metric} ({_better(x)})")
-        axes.set_ylabel(f"{up.metric} ({_better(y)})")
+        side, reach = ("right", -7) if float(x.value or 0) > middle else ("left", 7)
+        place = (float(x.value or 0), float(y.value or 0))
+        name = axes.annotate(_plain(_short(arm)), place, xytext=(reach, 6), textcoords="offset points", fontsize=9, horizontalalignment=side)
+        name.set_in_layout(False)
+        axes.set_xlabel(_plain(f"{across.metric} ({_better(x)})"))
+        axes.set_ylabel(_plain(f"{up.metric} ({_better(y)})"))
     axes.margins(0.18)
     return _svg(figure)
 
@@ -66,7 +73,14 @@ def _reach(value: Value) -> Any:
 
 
 def _short(arm: str) -> str:
-    return arm if len(arm) <= LONGEST_LABEL else f"{arm[: LONGEST_LABEL - 1]}…"
+    """A long name without its middle: grid points differ at their ends."""
+    half = LONGEST_LABEL // 2
+    return arm if len(arm) <= LONGEST_LABEL else f"{arm[:half]}…{arm[-half:]}"
+
+
+def _plain(text: str) -> str:
+    """Text that is drawn as it stands: a pair of dollar signs would begin a formula."""
+    return text.replace("$", r"\$")
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
@@ -85,7 +99,9 @@ def _svg(figure: Figure) -> str:
     import matplotlib
 
     text = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "assay"}):
+    figure.patch.set_visible(False)
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "assay"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the reader's browser has the font, and draws the text
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     drawing = text.getvalue()
     return drawing[drawing.index("<svg") :]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tasks.comparison import plots
 from tasks.comparison.columns import Column, columns
-from tasks.comparison.comparison import Comparison, Value
-from tasks.comparison.numbers import number, p_value, signed, with_interval
+from tasks.comparison.comparison import Comparison, Difference, Value
+from tasks.comparison.numbers import number, signed
 from tasks.comparison.terminal import basis, cell
 
 TEMPLATE = "report.html.jinja"
@@ -30,21 +29,39 @@ def report(comparison: Comparison) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(number=number, signed=signed, p_value=p_value)
-    environment.globals.update(cell=cell, with_interval=with_interval)
+    environment.globals.update(cell=cell, difference=_difference)
     found = columns(comparison)
     values: dict[str, Any] = {
         "comparison": comparison,
         "basis": basis(comparison),
         "columns": found,
         "tables": _by_prefix(found),
-        "verdicts": Counter(answer.verdict for answer in comparison.claims),
+        "answers": [(answer.verdict.capitalize(), answer.sentence.partition(": ")[2], answer) for answer in comparison.claims],
         "plots": _plots(comparison, found),
+        "notes": _notes(comparison),
+        "marked": any(column.mark for column in found),
         "conditions": [(column, _first(comparison, column)) for column in found],
         "failed": [trial for trial in comparison.trials if trial.status == "failed"],
         "summary": _summary(comparison, found),
     }
     return environment.get_template(TEMPLATE).render(values)
+
+
+def _difference(found: Difference) -> str:
+    """A difference with its sign and interval."""
+    interval = "" if found.low is None else f" [{number(found.low)}, {number(found.high)}]"
+    return f"{signed(found.value)}{interval}"
+
+
+def _notes(comparison: Comparison) -> dict[str, list[str]]:
+    """What must be known of single numbers: why there is none, or under what doubt it stands. By arm and reason, with the metrics."""
+    said: dict[str, list[str]] = {}
+    for arm, values in comparison.arms.items():
+        for metric, value in values.items():
+            if value.reason:
+                status = "" if value.status == "ok" else f"{value.status.replace('_', ' ')}: "
+                said.setdefault(f"{arm}: {status}{value.reason}", []).append(metric)
+    return said
 
 
 def _by_prefix(found: list[Column]) -> dict[str, list[Column]]:
@@ -63,11 +80,11 @@ def _first(comparison: Comparison, column: Column) -> Value | None:
 def _plots(comparison: Comparison, found: list[Column]) -> list[Plot]:
     """Every measured metric but the costs as dots, then utility against what it costs."""
     measured = [column for column in found if column.prefix != "cost" and _first(comparison, column) is not None]
-    made = [Plot(f"{column.metric} by arm", plots.dots(comparison, column)) for column in measured[:MOST_DOT_PLOTS]]
+    made = [Plot(f"{column.name} by arm", plots.dots(comparison, column)) for column in measured[:MOST_DOT_PLOTS]]
     leading = next((column for column in measured if column.prefix == "utility"), None)
     seconds = next((column for column in found if column.metric == "cost/train_seconds" and _first(comparison, column) is not None), None)
     if leading is not None and seconds is not None and len(comparison.arms) > 1:
-        made.append(Plot(f"{leading.metric} against {seconds.metric}", plots.against(comparison, seconds, leading)))
+        made.append(Plot(f"{leading.name} against {seconds.name}", plots.against(comparison, seconds, leading)))
     return made
 
 
@@ -81,5 +98,5 @@ def _summary(comparison: Comparison, found: list[Column]) -> list[str]:
             continue
         sign = 1 if direction == "higher" else -1
         best = max(values, key=lambda arm: sign * float(values[arm].value or 0.0))
-        said.append(f"{column.metric}: the best mean is {cell(values[best])}, of {best}. No claim was made, so nothing is tested.")
+        said.append(f"{column.name}: {best} has the best number, {cell(values[best])}.")
     return said

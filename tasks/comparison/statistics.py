@@ -57,9 +57,9 @@ def p_within(found: Summary, margin: float) -> float:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Adjusted p of a family of tests (Holm 1979)."""
-    if not p:
-        return []
-    from statsmodels.stats.multitest import multipletests
-
-    return [float(value) for value in multipletests(p, method="holm")[1]]
+    """Adjusted p of a family of tests (Holm 1979): the i-th smallest of m, from 0, counts m - i times, and none less than one before it."""
+    adjusted, highest = [0.0] * len(p), 0.0
+    for place, index in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        highest = max(highest, min(1.0, (len(p) - place) * p[index]))
+        adjusted[index] = highest
+    return adjusted

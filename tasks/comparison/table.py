@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -21,10 +21,17 @@ class Problem:
 
 @dataclass(frozen=True)
 class Combined:
-    """A signed sum of arms per seed, over the seeds that all of them have; or the problem."""
+    """A signed sum of arms per seed, over the seeds that all of them have; or the problem. ``mark`` says why some number is confounded."""
 
     values: tuple[float, ...] = ()
     problem: Problem | None = None
+    mark: str = ""
+
+
+def mark(rows: Iterable[Row]) -> str:
+    """Why some of the numbers are confounded, in one phrase; empty where none is."""
+    reasons = sorted({row.reason or "no reason was given" for row in rows if row.status == "confounded"})
+    return f"confounded: {'; '.join(reasons)}" if reasons else ""
 
 
 class Table:
@@ -60,7 +67,7 @@ class Table:
         if not seeds:
             return Combined(problem=Problem("unmeasured", "the arms share no seed that has the number"))
         values = tuple(sum(sign * float(found[seed].value or 0.0) for sign, found in zip(signs, rows, strict=True)) for seed in seeds)
-        return Combined(values)
+        return Combined(values, mark=mark(row for found in rows for row in found.values()))
 
     @staticmethod
     def _unlike(rows: Sequence[Mapping[int, Row]]) -> str:

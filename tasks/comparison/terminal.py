@@ -40,13 +40,13 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 def basis(comparison: Comparison) -> str:
     """What the intervals of the tables are over."""
     kinds = {value.interval for values in comparison.arms.values() for value in values.values() if value.interval}
-    seeds = max((len([trial for trial in comparison.trials if trial.arm == arm]) for arm in comparison.arms), default=0)
     words = []
     if "runs" in kinds:
-        words.append(f"[low, high]: 95% t interval over {seeds} seeds")
+        seeds = sorted({value.n or 0 for values in comparison.arms.values() for value in values.values() if value.interval == "runs"})
+        words.append(f"[low, high]: 95% t interval over {seeds[0] if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'} seeds")
     if "items" in kinds:
         words.append("[low, high]: 95% bootstrap interval over test records of the one seed")
-    return "; ".join(words) or "no intervals: one seed"
+    return "; ".join(words) or "no intervals"
 
 
 def cell(value: Value | None) -> str:
@@ -65,13 +65,15 @@ def _mean(value: Value | None) -> str:
 
 
 def _table(comparison: Comparison, prefix: str, found: list[Column], console: Console) -> None:
+    """Names are given as texts: in a plain string ``[x=1]`` of a grid point would be read as markup and vanish."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=prefix, title_justify="left", title_style="dim")
     table.add_column("arm", overflow="fold")
     for column in found:
-        table.add_column(column.title, justify="right", overflow="fold")
+        table.add_column(Text(column.title), justify="right", overflow="fold")
     for arm in comparison.arms:
         shown = _mean if prefix == "cost" else cell
-        table.add_row(arm, *(shown(column.value(comparison, arm)) for column in found))
+        table.add_row(Text(arm), *(Text(shown(column.value(comparison, arm))) for column in found))
     console.print(table)

@@ -66,7 +66,7 @@ def _is_empty(value: Any) -> bool:
 
 def _first(records: pd.DataFrame, wrong: pd.Series) -> int | None:
     """The place, from 1, of the first wrong record in the table that it was read from; None where all are right."""
-    return int(records.index[wrong.to_numpy(dtype=bool).argmax()]) + 1 if wrong.any() else None
+    return int(records.index[int(wrong.to_numpy(dtype=bool).argmax())]) + 1 if wrong.any() else None
 
 
 def _ids(records: pd.DataFrame) -> pd.Series:

@@ -28,5 +28,5 @@ class LinearNetwork(nn.Module):
             features = torch.cat([features, pairs], dim=1)
             present = torch.cat([present, attention_mask[:, 1:]], dim=1)
         rows = self.weights(features) * present.unsqueeze(-1)
-        count = present.sum(dim=1, keepdim=True).clamp(min=1)
+        count = present.sum(dim=1, keepdim=True).clamp(min=1).to(rows.dtype)
         return {"intent": rows.sum(dim=1) / count.sqrt() + self.bias}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -13,13 +13,18 @@ from tasks.core.seeds import torch_seeded
 from tasks.models._transformers import CausalNetwork, EncoderNetwork
 from tasks.models.model import ModelError, TaskShape
 
+if TYPE_CHECKING:
+    from tasks.text.tokenizer import TextEncoder
+
 BODY = "body"
 
 
-def pretrained_network(block: Any, shape: TaskShape, seed: int) -> nn.Module:
+def pretrained_network(block: Any, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
     """The published weights with answer layers that follow from the seed. Raises ModelError."""
     with torch_seeded(seed, "initialise"):
-        return _finished(block, shape, _published(block, shape))
+        body = _published(block, shape)
+        _check_sizes(block, body, encoder)
+        return _finished(block, shape, body)
 
 
 def rebuilt_network(block: Any, shape: TaskShape, folder: Path) -> nn.Module:
@@ -44,7 +49,7 @@ def _published(block: Any, shape: TaskShape) -> nn.Module:
     from transformers import AutoModel, AutoModelForCausalLM
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     maker = AutoModelForCausalLM if shape.task == "lm" else AutoModel
     safe = {"use_safetensors": True, "trust_remote_code": False}
     try:
@@ -54,11 +59,31 @@ def _published(block: Any, shape: TaskShape) -> nn.Module:
     return body
 
 
+def _check_sizes(block: Any, body: nn.Module, encoder: TextEncoder) -> None:
+    """Raises ModelError where the tokenizer gives ids or lengths that the model has no vectors for."""
+    config: Any = body.config
+    if encoder.vocabulary_size > config.vocab_size:
+        raise ModelError(f"model {block.source} knows {config.vocab_size} tokens, its tokenizer gives {encoder.vocabulary_size}: use the model's own tokenizer")
+    longest = getattr(config, "max_position_embeddings", None)
+    if longest is not None and encoder.max_tokens > longest - _first_position(body):
+        raise ModelError(
+            f"model {block.source} reads at most {longest - _first_position(body)} tokens: lower model.tokenizer.max_tokens ({encoder.max_tokens})"
+        )
+
+
+def _first_position(body: nn.Module) -> int:
+    """Where a family counts positions from: RoBERTa and its kin after the padding's vector, all others from 0."""
+    for name, module in body.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            return module.padding_idx + 1
+    return 0
+
+
 def _finished(block: Any, shape: TaskShape, body: nn.Module) -> nn.Module:
-    hidden_size = int(body.config.hidden_size)  # type: ignore[union-attr,arg-type]
+    hidden_size, first = int(body.config.hidden_size), _first_position(body)  # type: ignore[union-attr,arg-type]
     if block.adapter.kind == "lora":
         body = _adapted(block, body)
-    network = CausalNetwork(body) if shape.task == "lm" else EncoderNetwork(body, hidden_size, shape, block.dropout)
+    network = CausalNetwork(body) if shape.task == "lm" else EncoderNetwork(body, hidden_size, shape, block.dropout, first)
     for part in block.frozen:
         _freeze(network, part)
     return network

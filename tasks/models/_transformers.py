@@ -15,16 +15,18 @@ if TYPE_CHECKING:
 
 
 class EncoderNetwork(nn.Module):
-    """A transformer encoder and its answers."""
+    """A transformer encoder and its answers. ``first_position`` is where its family counts positions from."""
 
-    def __init__(self, body: nn.Module, hidden_size: int, shape: TaskShape, dropout: float) -> None:
+    def __init__(self, body: nn.Module, hidden_size: int, shape: TaskShape, dropout: float, first_position: int = 0) -> None:
         super().__init__()
         self.body = body
+        self.first_position = first_position
         self.heads = Heads(hidden_size, len(shape.labels), len(shape.slots), dropout)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
         """Positions are given with a batch dimension: per-example gradients need it."""
-        states = self.body(input_ids=input_ids, attention_mask=attention_mask, position_ids=position_ids).last_hidden_state
+        places = position_ids + self.first_position
+        states = self.body(input_ids=input_ids, attention_mask=attention_mask, position_ids=places).last_hidden_state
         answers: dict[str, Tensor] = self.heads(states, attention_mask)
         return answers
 

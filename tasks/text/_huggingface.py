@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.text.hub import HubError
 from tasks.text.tokenizer import TextEncoder
 
 if TYPE_CHECKING:
@@ -37,12 +38,18 @@ class FastEncoder(TextEncoder):
 
     @classmethod
     def from_source(cls, source: str, revision: str, max_tokens: int) -> FastEncoder:
-        """From a folder or a hub name. Raises ValueError where there is no fast tokenizer."""
+        """From a folder or a hub name. Raises HubError where there is no fast tokenizer.
+
+        A source without a tokenizer's files is refused: the library would make one that knows no word.
+        """
         from transformers import AutoTokenizer
 
-        found = AutoTokenizer.from_pretrained(source, revision=revision, use_fast=True, trust_remote_code=False)
-        if not found.is_fast:
-            raise ValueError(f"{source} has no fast tokenizer (tokenizer.json)")
+        try:
+            found = AutoTokenizer.from_pretrained(source, revision=revision, use_fast=True, trust_remote_code=False)
+        except Exception as error:
+            raise HubError(f"tokenizer {source}: {str(error).strip().splitlines()[0][:200]}") from error
+        if not found.is_fast or len(found) <= len(found.all_special_tokens):
+            raise HubError(f"tokenizer {source}: there is no fast tokenizer (tokenizer.json, or the vocabulary that one is made from)")
         return cls(found.backend_tokenizer, max_tokens)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:

@@ -86,6 +86,8 @@ class Loop:
                 saved = time.monotonic()
         if self.best:
             checkpoint.restore(self.network, self.best)
+        if not all(bool(parameter.isfinite().all()) for parameter in self.network.parameters()):
+            raise self._diverged("a weight is")
         return self.progress
 
     def _step(self) -> None:
@@ -112,12 +114,15 @@ class Loop:
             return
         value = float(loss)
         if not math.isfinite(value):
-            raise TrainingDiverged(f"the loss is not a number after step {self.progress.step}: lower training.optimizer.learning_rate")
+            raise self._diverged("the loss is")
         self.progress.peak_memory_mib = max(self.progress.peak_memory_mib, peak_memory_mib(self.device))
         self.report.metric("train/loss", value, self.progress.step)
         self.report.metric("train/learning_rate", rate, self.progress.step)
         epoch = self.progress.step / self.batches.per_epoch
         self.report.progress(self.progress.step, self.steps, f"epoch {epoch:.1f} of {self.training.epochs:g}, loss {value:.3f}")
+
+    def _diverged(self, what: str) -> TrainingDiverged:
+        return TrainingDiverged(f"{what} not a number after step {self.progress.step}: lower training.optimizer.learning_rate")
 
     def _validate(self, found: dict[str, float]) -> None:
         """Keep the best weights; stop after too many epochs without a better one."""
@@ -126,6 +131,8 @@ class Loop:
         for name, value in found.items():
             self.report.metric(f"train/validation_{name}", value, self.progress.step)
         value = found[stopping.metric] if stopping.metric in found else found["loss"]
+        if not math.isfinite(value):
+            raise self._diverged(f"the validation {stopping.metric} is")
         sign = 1 if stopping.metric == "accuracy" and "accuracy" in found else -1
         if self.progress.best is None or sign * (value - self.progress.best) > stopping.min_delta:
             self.progress.best, self.progress.stale_epochs = value, 0

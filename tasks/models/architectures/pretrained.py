@@ -81,7 +81,7 @@ class Pretrained(Architecture):
         """The network with published weights and new answer layers."""
         from tasks.models._pretrained import pretrained_network
 
-        return pretrained_network(self, shape, seed)
+        return pretrained_network(self, shape, encoder, seed)
 
     def save_extra(self, network: nn.Module, folder: Path) -> None:
         """The body's configuration, so that the artifact needs its source no more."""

@@ -10,6 +10,8 @@ from pydantic import Field
 from tasks.core.component import unkeyed
 from tasks.text.tokenizer import TextEncoder, Tokenizer
 
+FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "*.model")
+
 
 class Pretrained(Tokenizer):
     """A Hugging Face fast tokenizer from a folder or a hub name."""
@@ -22,10 +24,10 @@ class Pretrained(Tokenizer):
         """Digest of the tokenizer's file, or the hub's name and commit."""
         from tasks.text.hub import source_digest
 
-        return source_digest(self.source, self.revision, ("tokenizer.json", "tokenizer_config.json", "vocab.txt"))
+        return source_digest(self.source, self.revision, FILES)
 
     def build(self, fitted: Path | None) -> TextEncoder:
-        """The encoder, from a saved model's folder or from the source. Raises ValueError where there is no fast tokenizer."""
+        """The encoder, from a saved model's folder or from the source. Raises HubError where there is no fast tokenizer."""
         from tasks.text._huggingface import FastEncoder
 
         if fitted is not None and (fitted / "tokenizer.json").exists():

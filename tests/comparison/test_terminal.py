@@ -1,0 +1,58 @@
+"""The comparison on a terminal says what the files say, whatever the names are."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tasks.comparison.compare import compare
+from tasks.comparison.comparison import Comparison
+from tasks.comparison.terminal import basis, print_comparison
+from tests.comparison.studies import facts, failed, trials
+from tests.comparison.test_report import study
+
+
+def printed(comparison: Comparison) -> str:
+    console = Console(file=io.StringIO(), width=240)
+    print_comparison(comparison, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_grid_points_keep_their_names() -> None:
+    """Brackets are no markup: a lost ``[x=1]`` would leave two rows of one name."""
+    arms = ["plain[x=1]", "plain[x=2]", "eps[bold]"]
+    text = printed(compare(facts(arms), trials({arm: [0.5, 0.6] for arm in arms}, metric="utility/accuracy[red]")))
+    assert all(text.count(f"│ {arm} ") == 1 for arm in arms) and "accuracy[red]" in text
+
+
+def test_everything_is_said() -> None:
+    found = study(question="Which is [better]?")
+    text = printed(found)
+    for said in ("Which is [better]?", "the labels are not public [DATA-09]", "privacy guarantee: none", "(confounded)", "baseline: plain"):
+        assert said in text
+    for line in (*(answer.sentence for answer in found.claims), *(gate.sentence for gate in found.gates)):
+        assert line in text
+    value = found.arms["other"]["utility/accuracy"]
+    assert f"{value.value:.3f} [{value.low:.3f}, {value.high:.3f}]" in text
+
+
+def test_a_guarantee_is_said_for_its_arm() -> None:
+    found = study().model_copy(update={"guarantees": {"plain": "none", "other": "example-level (3.0, 1e-5)-DP"}})
+    assert "guarantee of other: example-level (3.0, 1e-5)-DP" in printed(found)
+
+
+@pytest.mark.parametrize(
+    ("arms", "words"),
+    [
+        ({"plain": [0.5, 0.6, 0.7]}, "[low, high]: 95% t interval over 3 seeds"),
+        ({"plain": [0.5, 0.6, 0.7], "other": [0.5, 0.6]}, "[low, high]: 95% t interval over 2 to 3 seeds"),
+        ({"plain": [0.5]}, "no intervals"),
+    ],
+)
+def test_what_the_intervals_are_over(arms: dict[str, list[float | None]], words: str) -> None:
+    assert basis(compare(facts(list(arms)), trials(arms))) == words
+    items = compare(facts(["plain"]), [*trials({"plain": [0.5]}, low=0.4, high=0.6, interval="items"), failed("other", 0)])
+    assert basis(items) == "[low, high]: 95% bootstrap interval over test records of the one seed"
