@@ -50,20 +50,22 @@ def print_plan(plan: Plan) -> None:
     """The plan as a table."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console(highlight=False)
     missing = {node.key for node in plan.missing(verified=False)}
     known = durations(plan.store)
-    table = Table(title=f"{plan.loaded.study.name}: {len(plan.trials)} trials, {len(plan.graph.nodes)} steps", title_justify="left")
+    title = f"{plan.loaded.study.name}: {len(plan.trials)} trials, {len(plan.graph.nodes)} steps"
+    table = Table(title=title, title_justify="left")
     for column in ("trial", "steps", "in store", "to make", "seconds"):
         table.add_column(column, justify="left" if column == "trial" else "right")
     for planned in plan.trials:
         nodes = planned.graph.nodes()
         left = [node for node in nodes if node.key in missing]
         seconds = seconds_left(left, known, 1)
-        table.add_row(planned.name, str(len(nodes)), str(len(nodes) - len(left)), str(len(left)), "?" if seconds is None else f"{seconds:.0f}")
+        table.add_row(Text(planned.name), str(len(nodes)), str(len(nodes) - len(left)), str(len(left)), "?" if seconds is None else f"{seconds:.0f}")
     console.print(table)
-    console.print("steps of a trial: " + " -> ".join(dict.fromkeys(node.step.name for node in plan.trials[0].graph.nodes())))
+    console.print("steps of a trial: " + " -> ".join(dict.fromkeys(node.step.name for node in plan.trials[0].graph.nodes())), markup=False)
     checks = check_data(plan)
     for label in labels(plan, checks):
         console.print(f"label: {label}", markup=False, style="yellow")

@@ -36,7 +36,13 @@ class Terminal:
         if not self._console.is_terminal or self._console.quiet:
             yield self
             return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
+        )
         with Progress(*columns, console=self._console, transient=True) as self._progress:
             self._overall = self._progress.add_task("steps", total=len(self._nodes), left="")
             yield self
@@ -44,7 +50,7 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """One line that stays."""
-        self._console.print(text)
+        self._console.print(text, markup=False)
 
     def made(self, node: Node) -> None:
         """A node is done."""
@@ -78,7 +84,7 @@ class Terminal:
             return
         self._last_line = time.monotonic()
         now = ", ".join(f"{node.label} {share:.0%}" for node in running if (share := shares.get(node.key)) is not None)
-        self._console.print("; ".join(part for part in (f"{done} of {total} steps", now, _clock(left)) if part), soft_wrap=True)
+        self._console.print("; ".join(part for part in (f"{done} of {total} steps", now, _clock(left)) if part), soft_wrap=True, markup=False)
         sys.stderr.flush()
 
 

@@ -67,7 +67,11 @@ class Sweep(Block):
 
 
 class Execution(Block):
-    """How a study runs. It changes no result and enters no key; the command line may override it."""
+    """How a study runs. It enters no key; the command line may override it.
+
+    The number of processes changes no result. Another device or physical batch size changes rounding and dropout masks, not
+    what is computed; each model artifact records them.
+    """
 
     device: Device = Field(default="auto", description="auto, cpu, mps, cuda or cuda:N.")
     processes: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(default="auto", description="Steps that run side by side.")

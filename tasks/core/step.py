@@ -57,7 +57,10 @@ class Report:
 
 @dataclass(frozen=True)
 class StepRun:
-    """Where and on what a step runs. None of it may change the result.
+    """Where and on what a step runs. None of it is part of a key.
+
+    On another device, or with another physical batch size, numbers differ in rounding, and where there is dropout its masks are
+    others, equally likely; the artifact records both.
 
     Args:
         folder: an empty folder; what is in it at the end is the artifact.

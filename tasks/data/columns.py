@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+NEEDED = {
+    "intent": ("text", "label"),
+    "tagging": ("tokens", "slots"),
+    "joint": ("text", "label", "tokens", "slots"),
+    "lm": ("text",),
+}
+"""The words of a record that each task cannot do without."""
+
+
 class Columns(BaseModel):
     """Which column of a table is what. Tokens and slots are lists, or strings split at white space."""
 
@@ -28,6 +37,12 @@ class Columns(BaseModel):
     def named(self) -> dict[str, str]:
         """Those that are given: word of a record to column of the table."""
         return {word: column for word, column in self if column is not None}
+
+    def unfit(self, task: str) -> str | None:
+        """One line on the words that a task needs and no column is named for; None where it has all."""
+        given = {*self.named(), *(["text"] if self.tokens is not None else [])}
+        lacking = [word for word in NEEDED.get(task, ("text",)) if word not in given]
+        return f"columns: task '{task}' needs {' and '.join(lacking)}: name the column of each" if lacking else None
 
     def absent(self, available: Sequence[str], where: str) -> str | None:
         """One line on the first column that a table lacks, with the closest name; None where it has all."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.seeds import uniform
+from tasks.data.columns import NEEDED
 from tasks.data.dataset import DataError, Dataset, RawData
 from tasks.data.pools import as_text, content_keys, distinct, split_pools
 
@@ -15,12 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("text", "label", "tokens", "slots", "user", "time", "group")
-NEEDED = {
-    "intent": ("text", "label"),
-    "tagging": ("tokens", "slots"),
-    "joint": ("text", "label", "tokens", "slots"),
-    "lm": ("text",),
-}
 
 
 def write_prepared(data: Dataset, raw: RawData, seed: int, folder: Path) -> None:

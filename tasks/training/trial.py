@@ -47,7 +47,13 @@ def train_trial(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run:
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
     save_model(run.folder, started, shape, config.privacy.record(), data)
     _costs(progress, run.device).save(run.folder)
-    environment = {"device": run.device, "precision": precision, "torch": torch.__version__, "machine": platform.machine()}
+    environment = {
+        "device": run.device,
+        "physical_batch_size": run.physical_batch_size,
+        "precision": precision,
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+    }
     (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
 
 

@@ -43,6 +43,9 @@ class Files(Dataset):
             problem = self.columns.absent(header(path), path.name)
             if problem:
                 raise ValueError(problem)
+        unfit = self.columns.unfit(self.resolved_task)
+        if unfit:
+            raise ValueError(unfit)
         return self
 
     def content_digest(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.data.columns import Columns
 from tasks.data.dataset import DataError, Dataset, RawData, Task
@@ -24,6 +24,13 @@ class Hub(Dataset):
     validation: str | None = Field(default=None, description="Name of the split for early stopping.")
     test: str | float = Field(default="test", description="Name of the split to test on, or a share of train.")
     columns: Columns = Field(description="Which column is what.")
+
+    @model_validator(mode="after")
+    def _columns_fit(self) -> Hub:
+        unfit = self.columns.unfit(self.resolved_task)
+        if unfit:
+            raise ValueError(unfit)
+        return self
 
     def content_digest(self) -> str:
         """The commit that the revision stands for now. Raises DataError without a network and without a cached copy."""

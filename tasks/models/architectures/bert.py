@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.models.model import Architecture, TaskShape
 
@@ -25,6 +25,12 @@ class Bert(Architecture):
     hidden_size: int = Field(default=256, ge=8, le=8192, description="Width; a multiple of heads.")
     heads: int = Field(default=4, ge=1, le=128, description="Attention heads.")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Everywhere BERT has dropout, and before the answers.")
+
+    @model_validator(mode="after")
+    def _divided(self) -> Bert:
+        if self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size must be a multiple of heads (got {self.hidden_size} and {self.heads})")
+        return self
 
     def build(self, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
         """The network."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.core.component import OneOf
 from tasks.models.model import Architecture, TaskShape, default_tokenizer
@@ -28,6 +28,12 @@ class Gpt2(Architecture):
     heads: int = Field(default=4, ge=1, le=128, description="Attention heads.")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Everywhere GPT-2 has dropout.")
     tokenizer: Annotated[Tokenizer, OneOf(TOKENIZERS)] = Field(default_factory=lambda: default_tokenizer("bytes"), description="How text becomes ids.")
+
+    @model_validator(mode="after")
+    def _divided(self) -> Gpt2:
+        if self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size must be a multiple of heads (got {self.hidden_size} and {self.heads})")
+        return self
 
     def build(self, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
         """The network."""

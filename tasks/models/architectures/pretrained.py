@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from tasks.core.component import unkeyed
 from tasks.models.model import Architecture, TaskShape
+from tasks.text.tokenizer import TOKENIZERS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,13 +53,13 @@ class Pretrained(Architecture):
     frozen: tuple[str, ...] = Field(default=(), description="Parts that stay as they are, e.g. embeddings; encoder.layer.0.")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Before the answers.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _own_tokenizer(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "tokenizer" not in values and isinstance(values.get("source"), str):
-            own = {"kind": "pretrained", "source": values["source"], "revision": values.get("revision", "main")}
-            return {**values, "tokenizer": own}
-        return values
+    @model_validator(mode="after")
+    def _own_tokenizer(self) -> Pretrained:
+        """Without a tokenizer of its own the block takes the model's."""
+        if "tokenizer" not in self.model_fields_set:
+            own = TOKENIZERS.parse({"kind": "pretrained", "source": self.source, "revision": self.revision})
+            object.__setattr__(self, "tokenizer", own)  # frozen from here on, not before
+        return self
 
     @model_validator(mode="after")
     def _own_weights(self, info: ValidationInfo) -> Pretrained:
