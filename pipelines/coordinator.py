@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pipelines.datarules import check_data
-from pipelines.fanout import Failed, make
+from pipelines.fanout import Failed, Fanout
 from pipelines.outcome import Outcome, Submission
 from pipelines.planning import Plan, PlannedTrial
 from pipelines.progress import Terminal
@@ -33,6 +33,8 @@ class Coordinator:
         submission: where it is recorded.
         display: what a person sees.
         device: the device that steps ask for.
+        physical_batch_size: the most examples on a device at once; None leaves it to each step.
+        processes: steps that run side by side; one more is handed over, so that no process waits.
     """
 
     plan: Plan
@@ -40,6 +42,7 @@ class Coordinator:
     display: Terminal
     device: str
     physical_batch_size: int | None
+    processes: int
     _unmade: dict[str, Node] = field(default_factory=dict)
     _open: list[PlannedTrial] = field(default_factory=list)
     _unrecorded: list[Failed] = field(default_factory=list)
@@ -67,7 +70,7 @@ class Coordinator:
         if not nodes:
             return []
         owners = self._owners(nodes)
-        return make(nodes, before, lambda node: self._call(node, owners), self._made, self._tick)
+        return Fanout(lambda node: self._call(node, owners), self._made, self._tick, self.processes + 1).make(nodes, before)
 
     def _refuse(self) -> list[Failed]:
         """Fail the trials that a rule on their data refuses; nothing more is made for them."""
@@ -148,7 +151,8 @@ def only_one(plan: Plan, display: Terminal) -> Iterator[None]:
 def coordinate(plan: Plan, new: bool, quiet: bool) -> Outcome:
     """Run a plan to its end inside a flow run and return what came of it."""
     execution = plan.loaded.study.execution
-    left = TimeLeft(durations(plan.store), pool_size(execution.processes, execution.device))
+    processes = pool_size(execution.processes, execution.device)
+    left = TimeLeft(durations(plan.store), processes)
     display = Terminal(plan.store, left, list(plan.graph), quiet)
     batch = None if execution.physical_batch_size == "auto" else int(execution.physical_batch_size)
     with only_one(plan, display):
@@ -156,7 +160,7 @@ def coordinate(plan: Plan, new: bool, quiet: bool) -> Outcome:
         submission = Submission.begin(plan, new)
         try:
             with display.live():
-                failed = Coordinator(plan, submission, display, execution.device, batch).run()
+                failed = Coordinator(plan, submission, display, execution.device, batch, processes).run()
             return submission.end(failed)
         except failures() as error:
             raise UserError(

@@ -15,6 +15,7 @@ from tasks.core.graph import Call, Node
 from tasks.runtime.steps import submit
 
 TICK = 0.1
+PAUSE = 0.02
 
 
 @dataclass(frozen=True)
@@ -26,40 +27,74 @@ class Failed:
     root: bool
 
 
-def make(
-    nodes: Sequence[Node],
-    lost: Sequence[Failed],
-    call: Callable[[Node], Call],
-    made: Callable[[Node], None],
-    tick: Callable[[Sequence[Node]], None],
-) -> list[Failed]:
-    """Make some nodes on the running flow's task runner; returns those that failed.
+@dataclass
+class Fanout:
+    """Makes nodes on the running flow's task runner.
 
-    ``lost`` are nodes that failed before. ``made`` is told each node as it is done, ``tick`` the nodes that are not done yet,
-    about ten times a second. A node whose input failed is reported as failed too; the rest goes on.
+    A node is submitted when what it stands on is done, and no more than ``slots`` are under way: a pool that is handed waiting
+    work holds a place for it, and one that is handed everything at once ends all trials at the very end. Of the nodes that
+    could be made, the first in the given order goes first, so trials end one after another.
+
+    Args:
+        call: a node as it travels to the process that runs it.
+        made: told each node as it is done.
+        tick: told the nodes that are not done yet, about ten times a second.
+        slots: nodes under way at once.
     """
-    futures: dict[str, PrefectConcurrentFuture[Any]] = {}
-    failed: list[Failed] = []
-    for node in nodes:
-        cause = _cause(node, [*lost, *failed])
-        if cause is not None:
-            failed.append(Failed(node, cause.reason, root=False))
-            continue
-        after = [futures[needed.key] for needed in node.inputs.values() if needed.key in futures]
-        futures[node.key] = submit(call(node), after)
-    waiting = {node.key: node for node in nodes if node.key in futures}
-    while waiting:
-        time.sleep(TICK)
-        for key in [key for key in waiting if futures[key].wrapped_future.done()]:
-            node = waiting.pop(key)
-            reason = _reason(futures[key])
-            if reason is None:
-                made(node)
+
+    call: Callable[[Node], Call]
+    made: Callable[[Node], None]
+    tick: Callable[[Sequence[Node]], None]
+    slots: int
+    _ticked: float = 0.0
+
+    def make(self, nodes: Sequence[Node], lost: Sequence[Failed] = ()) -> list[Failed]:
+        """Make some nodes, inputs first; returns those that failed. ``lost`` failed before. What stands on a failed node is
+        reported as failed too; the rest goes on.
+        """
+        waiting = {node.key: node for node in nodes}
+        futures: dict[str, PrefectConcurrentFuture[Any]] = {}
+        failed: list[Failed] = []
+        while waiting:
+            self._submit(waiting, futures, [*lost, *failed])
+            for key in [key for key in futures if key in waiting and futures[key].wrapped_future.done()]:
+                node = waiting.pop(key)
+                reason = _reason(futures[key])
+                if reason is None:
+                    self.made(node)
+                else:
+                    failed.append(Failed(node, reason, root=True))
+            failed += self._give_up(waiting, [*lost, *failed])
+            self._tick(list(waiting.values()))
+        return failed
+
+    def _submit(self, waiting: dict[str, Node], futures: dict[str, PrefectConcurrentFuture[Any]], failed: Sequence[Failed]) -> None:
+        free = self.slots - sum(key in waiting for key in futures)
+        for node in list(waiting.values()):
+            if free <= 0:
+                return
+            inputs = [needed.key for needed in node.inputs.values()]
+            if node.key in futures or any(key in waiting for key in inputs) or _cause(node, failed) is not None:
                 continue
-            cause = _cause(node, failed)
-            failed.append(Failed(node, reason, root=True) if cause is None else Failed(node, cause.reason, root=False))
-        tick(list(waiting.values()))
-    return failed
+            futures[node.key] = submit(self.call(node), [futures[key] for key in inputs if key in futures])
+            free -= 1
+
+    @staticmethod
+    def _give_up(waiting: dict[str, Node], failed: Sequence[Failed]) -> list[Failed]:
+        """Take out what stands on a failed node, however far."""
+        given_up: list[Failed] = []
+        for node in list(waiting.values()):
+            cause = _cause(node, [*failed, *given_up])
+            if cause is not None:
+                del waiting[node.key]
+                given_up.append(Failed(node, cause.reason, root=False))
+        return given_up
+
+    def _tick(self, waiting: Sequence[Node]) -> None:
+        if time.monotonic() - self._ticked > TICK:
+            self._ticked = time.monotonic()
+            self.tick(waiting)
+        time.sleep(PAUSE)
 
 
 def _cause(node: Node, failed: Sequence[Failed]) -> Failed | None:

@@ -49,7 +49,7 @@ if __name__ == "__main__":
         from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
         from prefect.task_runners import ProcessPoolTaskRunner
         t = mark("import prefect", t)
-        from pipelines.fanout import make
+        from pipelines.fanout import Fanout
         from pipelines.coordinator import warm_up
         warm_up()
         t = mark("import mlflow and open records", t)
@@ -62,10 +62,10 @@ if __name__ == "__main__":
             entered = time.perf_counter()
             marks["enter a flow"] = entered - started
             first = bench_steps.nodes(0, 2)
-            failed = make(first, bench_steps.call, lambda node: None, lambda waiting: None)
+            failed = Fanout(bench_steps.call, lambda node: None, lambda waiting: None, 3).make(first)
             marks["first pooled step (spawn, import)"] = time.perf_counter() - entered
             t = time.perf_counter()
-            failed += make(bench_steps.nodes(2, count), bench_steps.call, lambda node: None, lambda waiting: None)
+            failed += Fanout(bench_steps.call, lambda node: None, lambda waiting: None, 3).make(bench_steps.nodes(2, count))
             marks["pooled step, orchestration"] = (time.perf_counter() - t) / count
             assert not failed, failed
 

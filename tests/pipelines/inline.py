@@ -67,5 +67,5 @@ def submit(call: Call, after: Iterable[Ended]) -> Ended:
 def run(study: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, new: bool = False) -> Outcome:
     """Run a study given as plain values; ASSAY_HOME must name a folder of the test's own."""
     monkeypatch.setattr(fanout, "submit", submit)
-    monkeypatch.setattr(fanout, "TICK", 0.0)
+    monkeypatch.setattr(fanout, "PAUSE", 0.0)
     return coordinate(make_plan(load_mapping(study)), new, quiet=True)
