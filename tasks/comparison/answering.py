@@ -145,7 +145,7 @@ def _sentence(case: _Case, verdict: Verdict, found: Summary, p_holm: float | Non
     elif p_holm is None:
         basis = f"the same for all {seeds}, so nothing is left to test"
     else:
-        basis = f"paired over {seeds}, p {p_value(p_holm)} after Holm's correction"
+        basis = f"{'over' if len(case.arms) == 1 else 'paired over'} {seeds}, p {p_value(p_holm)} after Holm's correction"
     mark = f" {case.mark[0].upper()}{case.mark[1:]}." if case.mark else ""
     return f"{_OPENINGS[verdict]}: {what} is {shown}{interval} ({basis}).{mark}"
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from tasks.comparison.comparison import Comparison, Value
 
 MARKS = "abcdefghijklmnopqrstuvwxyz"
+WRITTEN = {"mib": "MiB", "f1": "F1"}
+"""Words of metric names as people write them."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Column:
     @property
     def title(self) -> str:
         """``accuracy``, or ``accuracy (b)``."""
-        name = self.metric.split("/", 1)[1].replace("_", " ")
+        name = " ".join(WRITTEN.get(word, word) for word in self.metric.split("/", 1)[1].split("_"))
         return f"{name} ({self.mark})" if self.mark else name
 
     @property
@@ -52,3 +54,15 @@ def columns(comparison: Comparison) -> list[Column]:
         many = len(unlike) > 1
         made += [Column(metric, conditions, MARKS[index % len(MARKS)] if many else "") for index, conditions in enumerate(unlike or [{}])]
     return made
+
+
+def marks_explained(found: list[Column]) -> list[str]:
+    """For each column that has a mark, the conditions in which it differs from its twins: ``loss (a): task intent``."""
+    said = []
+    for column in found:
+        twins = [other for other in found if other.metric == column.metric]
+        names = sorted({name for twin in twins for name in twin.conditions})
+        unlike = [name for name in names if len({twin.conditions.get(name) for twin in twins}) > 1]
+        if column.mark:
+            said.append(f"{column.title}: " + ", ".join(f"{name} {column.conditions.get(name, 'none')}" for name in unlike))
+    return said

@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tasks.comparison.columns import Column, columns
+from tasks.comparison.columns import Column, columns, marks_explained
 from tasks.comparison.comparison import Comparison, Value
 from tasks.comparison.numbers import with_interval
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+GAP, LEAST_WIDTH = 3, 8
 _STYLES = {"holds": "green", "contradicted": "red", "not shown": "yellow", "descriptive": "yellow", "unanswered": "yellow"}
 
 
@@ -20,6 +21,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     console.print(f"\n{comparison.study}" + (f": {comparison.question}" if comparison.question else ""), style="bold", markup=False)
     for prefix, found in groupby(columns(comparison), key=lambda column: column.prefix):
         _table(comparison, prefix, list(found), console)
+    for explained in marks_explained(columns(comparison)):
+        console.print(explained, style="dim", markup=False)
     console.print(basis(comparison), style="dim", markup=False)
     if len(comparison.arms) > 1:
         console.print(f"baseline: {comparison.baseline}", style="dim", markup=False)
@@ -65,15 +68,39 @@ def _mean(value: Value | None) -> str:
 
 
 def _table(comparison: Comparison, prefix: str, found: list[Column], console: Console) -> None:
+    """One table, or several where the columns do not fit side by side; intervals go below their numbers before that."""
+    shown = _mean if prefix == "cost" else cell
+    cells = [[shown(column.value(comparison, arm)) for arm in comparison.arms] for column in found]
+    arms = min(max(len("arm"), *map(len, comparison.arms)), console.width // 3)
+    room = console.width - arms - GAP
+    if sum(_width(texts) + GAP for texts in cells) > room:
+        cells = [[text.replace(" [", "\n[") for text in texts] for texts in cells]
+    columns_left = list(zip(found, cells, strict=True))
+    while columns_left:
+        taken, used = 0, 0
+        while taken < len(columns_left) and (not taken or used + _width(columns_left[taken][1]) + GAP <= room):
+            used += _width(columns_left[taken][1]) + GAP
+            taken += 1
+        _print_table(list(comparison.arms), prefix, columns_left[:taken], console)
+        columns_left = columns_left[taken:]
+
+
+def _width(texts: list[str]) -> int:
+    """Characters that a column needs; its title may break at blanks."""
+    return max((len(line) for text in texts for line in text.split("\n")), default=0) or LEAST_WIDTH
+
+
+def _print_table(arms: list[str], title: str, found: list[tuple[Column, list[str]]], console: Console) -> None:
     """Names are given as texts: in a plain string ``[x=1]`` of a grid point would be read as markup and vanish."""
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=prefix, title_justify="left", title_style="dim")
+    table = Table(title=title, title_justify="left", title_style="dim", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("arm", overflow="fold")
-    for column in found:
-        table.add_column(Text(column.title), justify="right", overflow="fold")
-    for arm in comparison.arms:
-        shown = _mean if prefix == "cost" else cell
-        table.add_row(Text(arm), *(Text(shown(column.value(comparison, arm))) for column in found))
+    for column, texts in found:
+        table.add_column(Text(column.title), justify="right", overflow="fold", min_width=_width(texts))
+    for row, arm in enumerate(arms):
+        table.add_row(Text(arm), *(Text(texts[row]) for _, texts in found))
     console.print(table)
+    console.print()

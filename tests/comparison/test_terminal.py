@@ -9,13 +9,15 @@ from rich.console import Console
 
 from tasks.comparison.compare import compare
 from tasks.comparison.comparison import Comparison
+from tasks.comparison.numbers import with_interval
+from tasks.comparison.results import TrialResult
 from tasks.comparison.terminal import basis, print_comparison
-from tests.comparison.studies import facts, failed, trials
+from tests.comparison.studies import facts, failed, row, trials
 from tests.comparison.test_report import study
 
 
-def printed(comparison: Comparison) -> str:
-    console = Console(file=io.StringIO(), width=240)
+def printed(comparison: Comparison, width: int = 240) -> str:
+    console = Console(file=io.StringIO(), width=width)
     print_comparison(comparison, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -25,7 +27,20 @@ def test_grid_points_keep_their_names() -> None:
     """Brackets are no markup: a lost ``[x=1]`` would leave two rows of one name."""
     arms = ["plain[x=1]", "plain[x=2]", "eps[bold]"]
     text = printed(compare(facts(arms), trials({arm: [0.5, 0.6] for arm in arms}, metric="utility/accuracy[red]")))
-    assert all(text.count(f"│ {arm} ") == 1 for arm in arms) and "accuracy[red]" in text
+    assert [line.split()[0] for line in text.splitlines() if line.startswith(("plain", "eps"))] == arms and "accuracy[red]" in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 240])
+def test_numbers_stay_whole_on_a_narrow_terminal(width: int) -> None:
+    metrics = ["utility/accuracy", "utility/macro_f1", "utility/loss", "utility/slot_f1", "cost/train_seconds"]
+    rows = {seed: tuple(row(0.5 + 0.1 * seed + index, metric=metric, lowest=0.0) for index, metric in enumerate(metrics)) for seed in range(3)}
+    found = [TrialResult(arm, seed, rows[seed], "finished", "run") for arm in ("plain", "a-much-longer-name-of-an-arm") for seed in rows]
+    comparison = compare(facts(["plain", "a-much-longer-name-of-an-arm"]), found)
+    text = printed(comparison, width)
+    assert max(map(len, text.splitlines())) <= width
+    for value in comparison.arms["plain"].values():
+        whole = with_interval(value.value, value.low, value.high).split(" [")
+        assert whole[0] in text and (value is comparison.arms["plain"]["cost/train_seconds"] or whole[1] in text), whole
 
 
 def test_everything_is_said() -> None:
