@@ -50,7 +50,7 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """One line that stays."""
-        self._console.print(text, markup=False)
+        self._console.print(text, markup=False, soft_wrap=True)
 
     def made(self, node: Node) -> None:
         """A node is done."""
