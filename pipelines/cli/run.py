@@ -64,5 +64,7 @@ def _say(outcome: object) -> None:
     console.print(f"report: {outcome.report}", markup=False, soft_wrap=True)
     console.print(f"records: MLflow run {outcome.mlflow_run} in {shown_uri(tracking_uri())}", markup=False, soft_wrap=True)
     console.print(
-        f"browse: mlflow server --backend-store-uri {shown_uri(tracking_uri())} --workers 1   then open http://127.0.0.1:5000", markup=False, soft_wrap=True
+        f"browse: MLFLOW_DISABLE_TELEMETRY=true mlflow server --backend-store-uri {shown_uri(tracking_uri())} --workers 1   then open http://127.0.0.1:5000",
+        markup=False,
+        soft_wrap=True,
     )

@@ -62,7 +62,7 @@ def test_the_terminal_shows_numbers_answers_and_where_to_look(ran: Ran) -> None:
     assert ran.code == 0, ran.err
     for wanted in (
         "accuracy",
-        "slot f1",
+        "slot F1",
         "train seconds",
         "claim faster-is-better",
         "gate: Passed",

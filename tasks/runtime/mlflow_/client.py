@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
 
 CONNECT_SECONDS = 10.0
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # the web page then shows runs and charts first
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
 
@@ -72,7 +73,7 @@ def experiment_id(client: MlflowClient, name: str) -> str:
         return str(found.experiment_id)
     local = tracking_uri().startswith("sqlite:///")
     location = (home() / "mlruns" / "artifacts" / name).as_uri() if local else None
-    return str(client.create_experiment(name, artifact_location=location))
+    return str(client.create_experiment(name, artifact_location=location, tags=KIND))
 
 
 def find_experiment(client: MlflowClient, name: str) -> Experiment | None:
