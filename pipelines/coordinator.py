@@ -18,7 +18,7 @@ from specs.errors import one_line
 from tasks.core.errors import UserError
 from tasks.core.graph import Call, Node, with_inputs
 from tasks.runtime.devices import pool_size
-from tasks.runtime.execution import durations
+from tasks.runtime.execution import begin_coordinating, durations
 from tasks.runtime.mlflow_.client import failures, open_client
 
 SERIES_EVERY = 2.0
@@ -150,6 +150,7 @@ def only_one(plan: Plan, display: Terminal) -> Iterator[None]:
 
 def coordinate(plan: Plan, new: bool, quiet: bool) -> Outcome:
     """Run a plan to its end inside a flow run and return what came of it."""
+    begin_coordinating()
     execution = plan.loaded.study.execution
     processes = pool_size(execution.processes, execution.device)
     left = TimeLeft(durations(plan.store), processes)

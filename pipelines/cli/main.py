@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperGroup
 
+from tasks.runtime.execution import end_with_coordinator
+
 if TYPE_CHECKING:
     import click
+
+end_with_coordinator()  # a pooled process imports this module before it has any work to do
 
 COMMANDS = ("new", "validate", "plan", "run", "compare", "report", "explain", "components", "schema", "doctor", "gc")
 

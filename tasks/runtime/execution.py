@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shutil
+import sys
 import threading
 import time
 import traceback
@@ -20,6 +21,10 @@ from tasks.runtime import devices
 
 DURATIONS = "durations.jsonl"
 SERIES = "metrics.jsonl"
+COORDINATOR = "ASSAY_COORDINATOR"
+POOLED = "--multiprocessing-fork"
+"""How the interpreter of a pooled process is started."""
+WATCH_SECONDS = 0.5
 
 
 class StepFailed(UserError):
@@ -28,7 +33,7 @@ class StepFailed(UserError):
 
 def execute(call: Call) -> bool:
     """Make the artifact of a call unless it is there intact. Returns whether work was done."""
-    _end_with_parent()
+    end_with_coordinator()
     _one_thread()
     store = open_store(call.store)
     with store.lock(call.key):
@@ -110,22 +115,25 @@ def _one_thread() -> None:
 _watching = False
 
 
-def _end_with_parent() -> None:
-    """A pooled process whose coordinator was killed ends too, instead of working on for nobody."""
-    import multiprocessing
-    from multiprocessing.connection import wait
+def begin_coordinating() -> None:
+    """Name this process as the one that its pool's processes end with."""
+    os.environ[COORDINATOR] = str(os.getpid())
 
+
+def end_with_coordinator() -> None:
+    """A pooled process whose coordinator was killed ends too, instead of working on, or waiting for work, for nobody."""
     global _watching
-    parent = multiprocessing.parent_process()
-    if parent is None or _watching:
+    coordinator = os.environ.get(COORDINATOR)
+    if _watching or coordinator is None or POOLED not in sys.orig_argv:
         return
     _watching = True
 
     def watch() -> None:
-        wait([parent.sentinel])
+        while os.getppid() == int(coordinator):
+            time.sleep(WATCH_SECONDS)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
+    threading.Thread(target=watch, daemon=True, name="end-with-coordinator").start()
 
 
 def progress(store: Store, key: str) -> dict[str, object] | None:

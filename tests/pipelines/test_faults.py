@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import psutil
@@ -31,15 +32,13 @@ def statuses(home: Home, study: str) -> list[str]:
     return [str(run.info.status) for run in client.search_runs([experiment.experiment_id])]
 
 
-def kill_and_rerun(home: Home, study: Path, moments: list[float]) -> tuple[int, list[bool]]:
-    """Kill at each moment; returns how many kills met a run at work, and whether committed work ever went away."""
-    kills, kept = 0, []
-    for moment in moments:
-        before = home.artifacts()
-        kills += home.run_and_kill(study, moment)
-        after = home.artifacts()
-        kept.append(all(after.get(key) == when for key, when in before.items()))
-    return kills, kept
+def kill(home: Home, study: Path, moment: float) -> bool:
+    """Kill a run some seconds in; whether it was still at work. What was committed before must still stand."""
+    before = home.artifacts()
+    met = home.run_and_kill(study, moment)
+    after = home.artifacts()
+    assert {key: after.get(key) for key in before} == before, "finished work was lost"
+    return met
 
 
 def test_a_kill_in_the_middle_of_a_training_changes_nothing(tmp_path: Path) -> None:
@@ -76,13 +75,37 @@ def test_two_runs_at_once_do_the_work_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 1.5])
+def test_a_kill_while_the_pool_starts_leaves_no_process(tmp_path: Path, seconds: float) -> None:
+    process = Home(tmp_path).start("run", str(QUICKSTART))
+    me = psutil.Process(process.pid)
+
+    def pooled() -> bool:
+        return any("spawn_main" in " ".join(child.cmdline()) for child in me.children(recursive=True))
+
+    assert wait_for(pooled, 60), "no pool was started"
+    time.sleep(seconds)
+    family = me.children(recursive=True)
+    process.kill()
+    process.communicate()
+    _, alive = psutil.wait_procs(family, timeout=15)
+    assert alive == []
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_ten_kills_at_random_moments_of_the_quickstart(tmp_path: Path) -> None:
-    undisturbed = Home(tmp_path / "undisturbed").result(QUICKSTART)
-    home = Home(tmp_path / "disturbed")
+    """Where a run ends before its kill, the next ones begin afresh in another home."""
+    undisturbed = numbers(Home(tmp_path / "undisturbed").result(QUICKSTART))
     draws = random.Random(20)
-    kills, kept = kill_and_rerun(home, QUICKSTART, [draws.uniform(2, 22) for _ in range(10)])
-    assert kills == 10, "a kill came after the end"
-    assert all(kept)
-    assert numbers(home.result(QUICKSTART)) == numbers(undisturbed)
-    assert set(statuses(home, "quickstart")) == {"FINISHED"}
+    homes = [Home(tmp_path / "disturbed-0")]
+    kills = 0
+    while kills < 10:
+        if kill(homes[-1], QUICKSTART, draws.uniform(2, 18)):
+            kills += 1
+        else:
+            homes.append(Home(tmp_path / f"disturbed-{len(homes)}"))
+    for home in homes:
+        if home.folder.exists():
+            assert numbers(home.result(QUICKSTART)) == undisturbed
+            assert set(statuses(home, "quickstart")) == {"FINISHED"}
