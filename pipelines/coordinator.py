@@ -118,9 +118,9 @@ class Coordinator:
             self._unrecorded.append(Failed(planned.graph.model, reason, root=True))
             self.submission.fail(planned, [reason])
 
-    def _tick(self, waiting: Sequence[Node]) -> None:
+    def _tick(self, running: Sequence[Node]) -> None:
         total = len(self.plan.graph.nodes)
-        self.display.tick(total - len(self._unmade), total, waiting)
+        self.display.tick(total - len(self._unmade), total, running)
         if time.monotonic() - self._last_series > SERIES_EVERY:
             self._last_series = time.monotonic()
             for planned in self._open:

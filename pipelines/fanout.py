@@ -38,7 +38,7 @@ class Fanout:
     Args:
         call: a node as it travels to the process that runs it.
         made: told each node as it is done.
-        tick: told the nodes that are not done yet, about ten times a second.
+        tick: told the nodes under way, about ten times a second.
         slots: nodes under way at once.
     """
 
@@ -56,7 +56,8 @@ class Fanout:
         futures: dict[str, PrefectConcurrentFuture[Any]] = {}
         failed: list[Failed] = []
         while waiting:
-            self._submit(waiting, futures, [*lost, *failed])
+            failed += self._give_up(waiting, [*lost, *failed])
+            self._submit(waiting, futures)
             for key in [key for key in futures if key in waiting and futures[key].wrapped_future.done()]:
                 node = waiting.pop(key)
                 reason = _reason(futures[key])
@@ -64,17 +65,16 @@ class Fanout:
                     self.made(node)
                 else:
                     failed.append(Failed(node, reason, root=True))
-            failed += self._give_up(waiting, [*lost, *failed])
-            self._tick(list(waiting.values()))
+            self._tick([waiting[key] for key in futures if key in waiting])
         return failed
 
-    def _submit(self, waiting: dict[str, Node], futures: dict[str, PrefectConcurrentFuture[Any]], failed: Sequence[Failed]) -> None:
+    def _submit(self, waiting: dict[str, Node], futures: dict[str, PrefectConcurrentFuture[Any]]) -> None:
         free = self.slots - sum(key in waiting for key in futures)
         for node in list(waiting.values()):
             if free <= 0:
                 return
             inputs = [needed.key for needed in node.inputs.values()]
-            if node.key in futures or any(key in waiting for key in inputs) or _cause(node, failed) is not None:
+            if node.key in futures or any(key in waiting for key in inputs):
                 continue
             futures[node.key] = submit(self.call(node), [futures[key] for key in inputs if key in futures])
             free -= 1
@@ -90,10 +90,10 @@ class Fanout:
                 given_up.append(Failed(node, cause.reason, root=False))
         return given_up
 
-    def _tick(self, waiting: Sequence[Node]) -> None:
+    def _tick(self, running: Sequence[Node]) -> None:
         if time.monotonic() - self._ticked > TICK:
             self._ticked = time.monotonic()
-            self.tick(waiting)
+            self.tick(running)
         time.sleep(PAUSE)
 
 

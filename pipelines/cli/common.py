@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from specs.loading import Loaded
@@ -43,6 +43,18 @@ def write_text(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def refuse_word(said: str, word: str, known: Iterable[str], listing: str) -> NoReturn:
+    """One line on a word that is not known, with the nearest one or all of them, and exit code 2."""
+    import typer
+
+    from specs.errors import did_you_mean, one_line
+
+    choices = list(known)
+    hint = did_you_mean(word, choices) or f"; {listing} {', '.join(choices)}"
+    typer.echo(f"{said} '{one_line(word, 40)}'{hint}", err=True)
+    raise typer.Exit(2)
 
 
 def recorded(name: str, scratch: Path) -> RecordedStudy:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +19,7 @@ def command(
 
     Examples: assay components; assay components model; assay components model bilstm
     """
+    from pipelines.cli.common import refuse_word
     from specs.families import families
 
     known = families()
@@ -30,11 +30,11 @@ def command(
         return
     found = known.get(family)
     if found is None:
-        _refuse("family", family, known)
+        refuse_word("no family", family, known, "there is")
     elif kind is None:
         _members(found)
     elif kind not in found.members():
-        _refuse(found.name, kind, found.members())
+        refuse_word(f"no {found.name}", kind, found.members(), "there is")
     else:
         _fields(found.members()[kind])
 
@@ -67,12 +67,3 @@ def _plain(value: object) -> str:
 
 def _first_line(member: type[Component]) -> str:
     return (inspect.getdoc(member) or "").split("\n")[0].split(". ")[0].rstrip(".")
-
-
-def _refuse(what: str, word: str, known: Iterable[str]) -> None:
-    from specs.errors import did_you_mean, one_line
-
-    choices = list(known)
-    hint = did_you_mean(word, choices) or f"; there is {', '.join(choices)}"
-    typer.echo(f"no {what} '{one_line(word, 40)}'{hint}", err=True)
-    raise typer.Exit(2)

@@ -14,7 +14,7 @@ def command(
 
     Example: assay explain DATA-01
     """
-    from specs.errors import did_you_mean, one_line
+    from pipelines.cli.common import refuse_word
     from specs.soundness import all_rules
 
     rules = all_rules()
@@ -25,9 +25,7 @@ def command(
         return
     found = rules.get(rule.upper())
     if found is None:
-        hint = did_you_mean(rule, rules) or f"; the rules are {', '.join(rules)}"
-        typer.echo(f"no rule '{one_line(rule, 40)}'{hint}", err=True)
-        raise typer.Exit(2)
+        refuse_word("no rule", rule, rules, "the rules are")
     verdict = {"refuse": "refuses the study", "label": "labels every number it touches"}[found.verdict]
     when = {"spec": "when the spec is read", "data": "when the data is known"}[found.stage]
     typer.echo(f"{found.id} {verdict}, {when}\n  what:   {found.sentence}\n  where:  {found.path}\n  source: {found.source}")

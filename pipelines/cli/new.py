@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
-
 
 def command(
     name: Annotated[str, typer.Argument(help="Name of the study: a-z, 0-9 and '-'.")],
@@ -23,9 +21,10 @@ def command(
     from pipelines.cli.common import write_text
     from specs.drafting import draft
     from specs.loading import load
+    from specs.schemas.study import STUDY_NAME
     from tasks.core.errors import UserError
 
-    if not NAME.fullmatch(name):
+    if not re.fullmatch(STUDY_NAME, name):
         raise UserError(f"a study's name is made of a-z, 0-9 and '-', not beginning or ending with '-' (got '{name}')")
     target = out or Path(f"{name}.yaml")
     if target.exists():

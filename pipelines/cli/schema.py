@@ -17,14 +17,11 @@ def command(
 
     Example: assay schema --out specs/schema.json, and as a spec's first line: # yaml-language-server: $schema=schema.json
     """
-    from pipelines.cli.common import write_text
-    from specs.errors import did_you_mean, one_line
+    from pipelines.cli.common import refuse_word, write_text
     from specs.kinds import kinds
 
     if kind is not None and kind not in kinds():
-        hint = did_you_mean(kind, kinds()) or f"; the kinds of study are {', '.join(kinds())}"
-        typer.echo(f"unknown kind '{one_line(kind, 40)}'{hint}", err=True)
-        raise typer.Exit(2)
+        refuse_word("unknown kind", kind, kinds(), "the kinds of study are")
     text = json.dumps(_schema(kind), indent=1)
     if out is None:
         typer.echo(text)

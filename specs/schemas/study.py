@@ -30,7 +30,8 @@ def _text(pattern: str, words: str) -> tuple[AfterValidator, WithJsonSchema]:
     return AfterValidator(_fits(pattern, words)), WithJsonSchema({"type": "string", "pattern": f"^({pattern})$"})
 
 
-StudyName = Annotated[str, *_text("[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?", "1 to 64 of a-z, 0-9 and '-', not beginning or ending with '-'")]
+STUDY_NAME = "[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?"
+StudyName = Annotated[str, *_text(STUDY_NAME, "1 to 64 of a-z, 0-9 and '-', not beginning or ending with '-'")]
 ArmName = Annotated[str, *_text("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a name of 1 to 64 letters, digits, '.', '_' and '-'")]
 Device = Annotated[str, *_text("auto|cpu|mps|cuda(:[0-9]+)?", "auto, cpu, mps, cuda or cuda:N")]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tasks.comparison.comparison import Comparison, Value
+from tasks.comparison.conditions import unlike
 
 MARKS = "abcdefghijklmnopqrstuvwxyz"
 WRITTEN = {"mib": "MiB", "f1": "F1"}
@@ -61,8 +62,7 @@ def marks_explained(found: list[Column]) -> list[str]:
     said = []
     for column in found:
         twins = [other for other in found if other.metric == column.metric]
-        names = sorted({name for twin in twins for name in twin.conditions})
-        unlike = [name for name in names if len({twin.conditions.get(name) for twin in twins}) > 1]
+        differing = unlike([twin.conditions for twin in twins])
         if column.mark:
-            said.append(f"{column.title}: " + ", ".join(f"{name} {column.conditions.get(name, 'none')}" for name in unlike))
+            said.append(f"{column.title}: " + ", ".join(f"{name} {column.conditions.get(name, 'none')}" for name in differing))
     return said

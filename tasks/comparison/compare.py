@@ -7,6 +7,7 @@ from typing import Any
 
 from tasks.comparison.answering import answers
 from tasks.comparison.comparison import Comparison, Difference, Trial, Value
+from tasks.comparison.conditions import unlike
 from tasks.comparison.gating import gate_results
 from tasks.comparison.results import StudyFacts, TrialResult
 from tasks.comparison.statistics import FEWEST_SEEDS, Summary, summarise
@@ -39,9 +40,9 @@ def arm_value(rows: Mapping[int, Row]) -> Value:
     had = {seed: row for seed, row in rows.items() if row.value is not None}
     if not had:
         return Value(value=None, n=0, status=first.status, reason=first.reason, direction=first.direction, conditions=first.conditions)
-    if len({tuple(sorted(row.conditions.items())) for row in had.values()}) > 1:
-        unlike = "its seeds were measured under unlike conditions"
-        return Value(value=None, n=len(had), status="unsupported", reason=unlike, direction=first.direction)
+    if unlike([row.conditions for row in had.values()]):
+        problem = "its seeds were measured under unlike conditions"
+        return Value(value=None, n=len(had), status="unsupported", reason=problem, direction=first.direction)
     found = next(iter(had.values()))
     status: Status = next((row.status for row in had.values() if row.status != "ok"), "ok")
     reason = next((row.reason for row in had.values() if row.reason), None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from tasks.comparison.conditions import unlike
 from tasks.comparison.results import TrialResult
 from tasks.core.measures import Direction, Row
 
@@ -60,21 +61,14 @@ class Table:
             if not any(row.value is not None for row in found.values()):
                 reason = next((row.reason for row in found.values() if row.reason), "no trial of it has the number")
                 return Combined(problem=Problem("unmeasured", f"{arm}: {reason}"))
-        unlike = self._unlike(rows)
-        if unlike:
-            return Combined(problem=Problem("unlike", f"measured under unlike conditions ({unlike})"))
+        differing = unlike([row.conditions for found in rows for row in found.values() if row.value is not None])
+        if differing:
+            return Combined(problem=Problem("unlike", f"measured under unlike conditions ({', '.join(differing)})"))
         seeds = sorted(set.intersection(*({seed for seed, row in found.items() if row.value is not None} for found in rows)))
         if not seeds:
             return Combined(problem=Problem("unmeasured", "the arms share no seed that has the number"))
         values = tuple(sum(sign * float(found[seed].value or 0.0) for sign, found in zip(signs, rows, strict=True)) for seed in seeds)
         return Combined(values, mark=mark(row for found in rows for row in found.values()))
-
-    @staticmethod
-    def _unlike(rows: Sequence[Mapping[int, Row]]) -> str:
-        """The names of the conditions in which some numbers differ."""
-        conditions = [row.conditions for found in rows for row in found.values() if row.value is not None]
-        names = sorted({name for found in conditions for name in found})
-        return ", ".join(name for name in names if len({found.get(name) for found in conditions}) > 1)
 
     @cached_property
     def _rows(self) -> dict[str, dict[str, dict[int, Row]]]:

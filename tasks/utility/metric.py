@@ -73,29 +73,29 @@ class UtilityMetric(Measurement, ABC):
         conditions = {"data": facts["data"], "split": SPLIT} | ({"protocol": self.protocol} if self.protocol else {})
         if self.follows_task:
             conditions["task"] = facts["task"]
-        row = self._row(predictions, facts["task"], conditions, seed)
-        items = {"id": predictions["id"].tolist(), **self.score(predictions).items} if row.value is not None else {}
-        return Measures((row,), items)
+        return self._measures(predictions, facts["task"], conditions, seed)
 
-    def _row(self, predictions: pd.DataFrame, task: str, conditions: dict[str, str], seed: int) -> Row:
+    def _measures(self, predictions: pd.DataFrame, task: str, conditions: dict[str, str], seed: int) -> Measures:
         from tasks.utility._intervals import clusters_of, item_interval
 
         name, n = self.metric("utility"), len(predictions)
         common: dict[str, Any] = {"name": name, "n": n, "direction": self.direction, "conditions": conditions, "lowest": self.lowest, "highest": self.highest}
         if task not in self.tasks:
-            return Row(value=None, status="unsupported", reason=f"{self.kind} does not judge task '{task}'", **common)
+            return Measures((Row(value=None, status="unsupported", reason=f"{self.kind} does not judge task '{task}'", **common),))
         if n < self.minimum_items:
-            return Row(value=None, status="insufficient_evidence", reason=f"{n} test records, {self.minimum_items} are needed", **common)
+            reason = f"{n} test records, {self.minimum_items} are needed"
+            return Measures((Row(value=None, status="insufficient_evidence", reason=reason, **common),))
         scored = self.score(predictions)
         value = float(scored.statistic(scored.sums.sum(axis=0, keepdims=True))[0])
         if value != value:
-            return Row(value=None, status="undefined", reason="no record has what the metric counts", **common)
+            return Measures((Row(value=None, status="undefined", reason="no record has what the metric counts", **common),))
+        items = {"id": predictions["id"].tolist(), **scored.items}
         clusters = clusters_of(predictions)
         bounds = item_interval(scored, clusters, seed, name)
         if bounds is None:
             alike = "all records are of one user" if len(set(clusters)) == 1 else "every record or user counts alike"
-            return Row(value=value, reason=f"no interval: {alike}", **common)
-        return Row(value=value, low=min(bounds[0], value), high=max(bounds[1], value), interval="items", **common)
+            return Measures((Row(value=value, reason=f"no interval: {alike}", **common),), items)
+        return Measures((Row(value=value, low=min(bounds[0], value), high=max(bounds[1], value), interval="items", **common),), items)
 
 
 UTILITY = Family("utility", "tasks.utility.metrics", UtilityMetric)
