@@ -42,8 +42,18 @@ def _trial(planned: PlannedTrial, missing: set[str], known: Mapping[str, float])
         "key": planned.key,
         "seconds_estimate": None if estimate is None else round(estimate, 1),
         "steps": [{"name": node.step.name, "key": node.key, "reused": node.key not in missing} for node in nodes],
-        "privacy": None,
+        "privacy": _privacy(planned),
     }
+
+
+def _privacy(planned: PlannedTrial) -> dict[str, Any] | None:
+    """What the trial will spend, known before it runs; None without privacy."""
+    account = planned.trial.study.account()
+    if account is None:
+        return None
+    found = account.record()
+    names = ("epsilon", "delta", "unit", "adjacency", "sampler", "accountant", "noise_multiplier", "guarantee", "rate", "steps", "accountants", "agreement")
+    return {name: found[name] for name in names}
 
 
 def print_plan(plan: Plan) -> None:
@@ -57,14 +67,18 @@ def print_plan(plan: Plan) -> None:
     known = durations(plan.store)
     title = f"{plan.loaded.study.name}: {len(plan.trials)} trials, {len(plan.graph.nodes)} steps"
     table = Table(title=title, title_justify="left")
-    for column in ("trial", "steps", "in store", "to make", "seconds"):
+    private = any(planned.trial.study.account() is not None for planned in plan.trials)
+    for column in ("trial", *(("epsilon",) if private else ()), "steps", "in store", "to make", "seconds"):
         table.add_column(column, justify="left" if column == "trial" else "right")
     for planned in plan.trials:
         nodes = planned.graph.nodes()
         left = [node for node in nodes if node.key in missing]
         seconds = seconds_left(left, known, 1)
-        table.add_row(Text(planned.name), str(len(nodes)), str(len(nodes) - len(left)), str(len(left)), "?" if seconds is None else f"{seconds:.0f}")
+        spent = (_epsilon(planned),) if private else ()
+        table.add_row(Text(planned.name), *spent, str(len(nodes)), str(len(nodes) - len(left)), str(len(left)), "?" if seconds is None else f"{seconds:.0f}")
     console.print(table)
+    for arm, said in guarantees(plan).items():
+        console.print(f"guarantee of {arm}: {said}", markup=False)
     console.print("steps of a trial: " + " -> ".join(dict.fromkeys(node.step.name for node in plan.trials[0].graph.nodes())), markup=False)
     checks = check_data(plan)
     for label in labels(plan, checks):
@@ -74,6 +88,17 @@ def print_plan(plan: Plan) -> None:
     execution = plan.loaded.study.execution
     total = seconds_left([node for node in plan.graph if node.key in missing], known, pool_size(execution.processes, execution.device))
     console.print("to make: nothing, all is in the store" if not missing else f"to make: {len(missing)} steps, {_about(total)}")
+
+
+def guarantees(plan: Plan) -> dict[str, str]:
+    """What each private arm will promise, with who vouches for the number."""
+    found = {planned.trial.arm: planned.trial.study.account() for planned in plan.trials}
+    return {arm: f"{account.guarantee} ({account.reported}, {account.agreement})" for arm, account in found.items() if account is not None}
+
+
+def _epsilon(planned: PlannedTrial) -> str:
+    account = planned.trial.study.account()
+    return "-" if account is None else f"{account.epsilon:.3f}"
 
 
 def _about(seconds: float | None) -> str:

@@ -6,6 +6,7 @@ import importlib
 from dataclasses import dataclass
 
 from pipelines.importing import import_models
+from pipelines.submissions import submission_of
 from specs.loading import Loaded
 from specs.schemas.study import study_key
 from specs.sweep import Trial
@@ -59,10 +60,10 @@ class Plan:
         return Call(node.step, node.config, inputs, node.seed, node.key, label, node.shape, device, physical_batch_size, store, producer)
 
 
-def make_plan(loaded: Loaded) -> Plan:
-    """The plan of a loaded study."""
+def make_plan(loaded: Loaded, begin: bool = False, new: bool = False) -> Plan:
+    """The plan of a loaded study. ``begin`` is told by a run, ``new`` where it shall be another submission."""
     store = reach_store(store_url())
-    graph = Graph()
+    graph = Graph(submission_of(loaded.study, store, begin, new))
     kind = importlib.import_module(f"pipelines.dags.{loaded.study.kind.replace('-', '_')}")
     imported = import_models(graph, [trial.study for trial in loaded.trials], store)
     trials = []

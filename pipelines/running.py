@@ -29,7 +29,7 @@ def run_study(study: Path | str | Study | Mapping[str, Any], execution: Mapping[
     from pipelines.coordinator import coordinate
     from pipelines.planning import make_plan
 
-    return coordinate(make_plan(_load(study, execution or {})), new, quiet)
+    return coordinate(make_plan(_load(study, execution or {}), begin=True, new=new), new, quiet)
 
 
 def run_locally(loaded: Loaded, execution: Mapping[str, Any], new: bool, quiet: bool) -> Outcome:

@@ -23,6 +23,9 @@ def trial_graph(graph: Graph, study: DpTrainingStudy, seed: int, label: str, imp
 def train(graph: Graph, study: DpTrainingStudy, seed: int, label: str, imported: Mapping[str, Node]) -> tuple[Node, Node]:
     """The prepared data and the model artifact trained on it."""
     data = prepare(graph, study.data, seed, label)
-    config = TrainConfig(model=study.model, training=study.training, privacy=study.privacy, randomness=study.randomness)
+    submission = graph.submission if study.randomness == "secret" else None
+    config = TrainConfig(
+        model=study.model, training=study.training, privacy=study.privacy, randomness=study.randomness, search=study.search, submission=submission
+    )
     inputs = {"data": data, **model_inputs(graph, study.model, imported, label)}
     return data, graph.add(TRAIN, config, inputs, seed, f"train {label}")

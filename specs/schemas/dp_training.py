@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from specs.schemas.study import Study
 from tasks.attacks.attack import ATTACKS, Attack
@@ -13,7 +13,9 @@ from tasks.core.component import OneOf
 from tasks.data.dataset import DATASETS, Dataset
 from tasks.fairness.metric import FAIRNESS, FairnessMetric
 from tasks.models.model import MODELS, Model
-from tasks.privacy.privacy import PRIVACY, Privacy
+from tasks.privacy.account import Account
+from tasks.privacy.privacy import PRIVACY, Privacy, Setting, guarantee
+from tasks.privacy.search import Search
 from tasks.training.training import Training
 from tasks.utility.metric import UTILITY, UtilityMetric
 
@@ -52,6 +54,7 @@ class DpTrainingStudy(Study):
         default_factory=_no_privacy,
         description="The privacy mechanism; none trains without a guarantee.",
     )
+    search: Search | None = Field(default=None, description="Many settings tried, the best released, and the choice charged for.")
     utility: tuple[Annotated[UtilityMetric, OneOf(UTILITY)], ...] = Field(
         default_factory=_default_utility,
         max_length=MOST_MEASUREMENTS,
@@ -69,11 +72,35 @@ class DpTrainingStudy(Study):
         utility = (metric.metric("utility") for metric in self.utility)
         attacks = (attack.metric("privacy") for attack in self.attacks)
         fairness = (metric.metric("fairness") for metric in self.fairness)
-        return (*utility, *attacks, *fairness, *COSTS)
+        return (*utility, *attacks, *fairness, *type(self.privacy).metrics, *COSTS)
+
+    def account(self) -> Account | None:
+        """What a trial spends. Its first time may take seconds."""
+        setting = Setting(self.data.public_size, self.training.expected_batch_size, self.training.epochs, self.randomness, self.search)
+        return self.privacy.account(setting)
 
     def guarantee(self) -> str:
         """That of the mechanism."""
-        return self.privacy.guarantee()
+        return guarantee(self.account())
+
+    @model_validator(mode="after")
+    def _searchable(self) -> DpTrainingStudy:
+        """Every value of a search gives a valid training."""
+        if self.search is None:
+            return self
+        values = {name: getattr(self, name).model_dump(mode="json") for name in ("model", "training", "privacy")}
+        for path, choices in self.search.over.items():
+            for choice in choices:
+                try:
+                    changed = self.search.applied(values, {path: choice})
+                    TypeAdapter(type(self.model)).validate_python(changed["model"])
+                    Training.model_validate(changed["training"])
+                    TypeAdapter(type(self.privacy)).validate_python(changed["privacy"])
+                except (KeyError, TypeError):
+                    raise ValueError(f"search.over: there is no '{path}'") from None
+                except ValidationError as error:
+                    raise ValueError(f"search.over: {path}: {error.errors()[0]['msg']} (got {choice!r})") from None
+        return self
 
     def summary(self) -> str:
         """Model and data."""

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Wi
 from tasks.comparison.claims import Claim
 from tasks.comparison.gates import Gate
 from tasks.core.fingerprint import digest
+from tasks.privacy.account import Account
 
 __all__ = ["Claim", "Execution", "Gate", "Study", "Sweep", "study_key"]
 
@@ -102,6 +103,10 @@ class Study(Block):
     def metrics(self) -> tuple[str, ...]:
         """The metric names, or their beginnings, that each trial of this study records."""
         return ()
+
+    def account(self) -> Account | None:
+        """What a trial spends; None without privacy."""
+        return None
 
     def guarantee(self) -> str:
         """The guarantee tag of a trial, with its conditions; ``none`` without privacy."""

@@ -48,8 +48,12 @@ class Call:
 
 @dataclass
 class Graph:
-    """Nodes by key, in an order in which inputs come before what needs them."""
+    """Nodes by key, in an order in which inputs come before what needs them.
 
+    ``submission`` enters the key of work whose randomness is secret: such work belongs to one submission and is never shared.
+    """
+
+    submission: str | None = None
     nodes: dict[str, Node] = field(default_factory=dict)
 
     def add(self, step: Step, config: StepConfig, inputs: Mapping[str, Node], seed: int | None, label: str) -> Node:

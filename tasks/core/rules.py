@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Verdict = Literal["refuse", "label"]
-Stage = Literal["spec", "data"]
+Stage = Literal["spec", "data", "network"]
 
 
 class Facts:
-    """What a rule may look at: the resolved trial as plain values by dotted path, and at stage ``data`` the facts of its data."""
+    """What a rule may look at: the resolved trial as plain values by dotted path, and at later stages also ``facts``."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
@@ -41,7 +41,8 @@ class Rule:
         sentence: what is wrong and what to do, one line.
         source: paper, section or measurement that says so.
         path: the dotted path of the spec that an error points at.
-        stage: ``spec`` rules need the study alone, ``data`` rules also the facts of the data (n, group sizes).
+        stage: ``spec`` rules need the study alone, ``data`` rules also the facts of the data (n, group sizes), ``network`` rules the
+            privacy block and the facts of the network as it was built.
     """
 
     id: str

@@ -8,6 +8,18 @@ from torch import Tensor, nn
 _MULTIPLIER = 1_000_003
 
 
+class Intercept(nn.Module):
+    """Adds one weight per label; a module of its own, so that engines of per-example gradients see it."""
+
+    def __init__(self, labels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(labels))
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Logits (B, C)."""
+        return logits + self.bias
+
+
 class LinearNetwork(nn.Module):
     """Logits are the mean of one weight row per word and per pair of words, scaled by sqrt(n), plus a bias."""
 
@@ -17,7 +29,7 @@ class LinearNetwork(nn.Module):
         self.vocabulary_size = vocabulary_size
         self.bigram_buckets = bigram_buckets
         self.weights = nn.Embedding(vocabulary_size + bigram_buckets, labels)
-        self.bias = nn.Parameter(torch.zeros(labels))
+        self.intercept = Intercept(labels)
         nn.init.zeros_(self.weights.weight)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
@@ -29,4 +41,4 @@ class LinearNetwork(nn.Module):
             present = torch.cat([present, attention_mask[:, 1:]], dim=1)
         rows = self.weights(features) * present.unsqueeze(-1)
         count = present.sum(dim=1, keepdim=True).clamp(min=1).to(rows.dtype)
-        return {"intent": rows.sum(dim=1) / count.sqrt() + self.bias}
+        return {"intent": self.intercept(rows.sum(dim=1) / count.sqrt())}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from tasks.models.batches import IGNORED
+from tasks.models.batches import IGNORED, network_inputs
+
+
+def example_losses(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    """(B,) float32: what the network loses on each example of a batch."""
+    return per_example_loss(network(**network_inputs(batch)), batch)
 
 
 def per_example_loss(logits: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:

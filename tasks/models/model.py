@@ -70,6 +70,8 @@ class Architecture(Model, ABC):
     """Base of the blocks that describe a network."""
 
     transformer: ClassVar[bool] = False
+    tied_weights: ClassVar[bool] = False
+    """Whether two layers share a weight, whatever the settings."""
 
     @abstractmethod
     def build(self, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
@@ -81,6 +83,9 @@ class Architecture(Model, ABC):
             raise ModelError(f"model '{self.kind}' does not serve task '{shape.task}'; it serves {', '.join(self.tasks)}")
         encoder = self.tokenizer.build(inputs.get("tokenizer"))
         return Started(self, encoder, self.build(shape, encoder, seed))
+
+    def open_up(self, network: nn.Module) -> None:
+        """Make the network compute with layers that per-example gradients can be read from; its answers stay the same."""
 
     def save_extra(self, network: nn.Module, folder: Path) -> None:
         """Write what ``rebuild`` needs beside the weights."""

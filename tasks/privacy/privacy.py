@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 from tasks.core.component import Component, Family
+from tasks.privacy.account import Account
+from tasks.privacy.search import Search
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The public facts of a training that its account depends on.
+
+    Args:
+        public_size: the public number of units; None where the data block has none, which a rule refuses under privacy.
+        expected_batch_size, epochs: of the training block.
+        randomness: ``reproducible`` or ``secret``.
+        search: a search by random stopping, or None.
+    """
+
+    public_size: int | None
+    expected_batch_size: int
+    epochs: float
+    randomness: str
+    search: Search | None = None
 
 
 class Privacy(Component, ABC):
     """Base of every privacy block."""
 
-    @abstractmethod
-    def guarantee(self) -> str:
-        """The guarantee tag of a run, with its conditions; ``none`` without privacy."""
+    metrics: ClassVar[tuple[str, ...]] = ()
+    """Names of the numbers that a private training records."""
 
     @abstractmethod
-    def record(self) -> dict[str, Any]:
-        """What ``privacy.json`` of a model artifact says."""
+    def account(self, setting: Setting) -> Account | None:
+        """What the training spends; None without privacy. The first time for some numbers it may take seconds."""
 
 
 PRIVACY = Family("privacy", "tasks.privacy.mechanisms", Privacy)
+
+
+def guarantee(account: Account | None) -> str:
+    """The guarantee tag of a run, with its conditions; ``none`` without privacy."""
+    return "none" if account is None else account.guarantee

@@ -23,12 +23,17 @@ class ShuffledBatches:
         self._lengths = lengths
         self._size = min(size, len(lengths))
         self._seed = seed
-        self.per_epoch = -(-len(lengths) // self._size)
+        self._per_epoch = -(-len(lengths) // self._size)
         self._epoch = lru_cache(maxsize=2)(self._order)
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps of an epoch."""
+        return self._per_epoch
 
     def __getitem__(self, step: int) -> Tensor:
         """Indices of the examples of a step, counted from 0 over all epochs."""
-        epoch, place = divmod(step, self.per_epoch)
+        epoch, place = divmod(step, self._per_epoch)
         return self._epoch(epoch)[place]
 
     def _order(self, epoch: int) -> list[Tensor]:

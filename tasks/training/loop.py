@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from tasks.core.errors import UserError
 from tasks.core.step import Report
+from tasks.privacy.sampler import Batches
 from tasks.training import checkpoint
 from tasks.training.checkpoint import Progress
 from tasks.training.memory import peak_memory_mib
@@ -27,16 +27,8 @@ class TrainingDiverged(UserError):
     """The loss is no longer a number."""
 
 
-class Batches(Protocol):
-    """Which examples each step sees."""
-
-    per_epoch: int
-
-    def __getitem__(self, step: int, /) -> Tensor: ...
-
-
-Gradient = Callable[[nn.Module, Tensor, int], Tensor]
-"""Sets ``.grad`` from (network, indices, step) and returns the mean loss: the seam where a privacy mechanism stands."""
+Gradient = Callable[[nn.Module, Tensor, int], Tensor | None]
+"""Sets ``.grad`` from (network, indices, step): the seam where a privacy mechanism stands. Returns the mean loss, or None where it may not be told."""
 
 
 @dataclass
@@ -50,6 +42,7 @@ class Loop:
         evaluate: metrics on the validation split, or None without early stopping.
         folder: where checkpoints go.
         report: progress and series.
+        first_step_done: told once, after the first step of this process: a training that changes the wrong weights ends at once.
         checkpoint_seconds: least time between checkpoints.
     """
 
@@ -62,6 +55,7 @@ class Loop:
     device: str
     folder: Path
     report: Report
+    first_step_done: Callable[[], None] | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     progress: Progress = field(default_factory=Progress)
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -80,6 +74,9 @@ class Loop:
         while self.progress.step < self.steps and not self.progress.stopped:
             began = time.monotonic()
             self._step()
+            if self.first_step_done is not None:
+                self.first_step_done()
+                self.first_step_done = None
             self.progress.seconds += time.monotonic() - began
             if time.monotonic() - saved >= self.checkpoint_seconds:
                 checkpoint.save(self.folder, self.progress, self.network, self.optimizer, self.best)
@@ -104,22 +101,28 @@ class Loop:
         self.progress.step += 1
         self.progress.examples += len(indices)
         self._say(loss, rate)
-        if self.evaluate is not None and self.progress.step % self.batches.per_epoch == 0:
+        if self.evaluate is not None and self._epochs(self.progress.step) > self._epochs(step):
             self._validate(self.evaluate())
 
-    def _say(self, loss: Tensor, rate: float) -> None:
+    def _epochs(self, steps: int) -> int:
+        """Whole epochs in so many steps; an epoch need not be a whole number of steps."""
+        return int(steps / self.batches.per_epoch + 1e-9)
+
+    def _say(self, loss: Tensor | None, rate: float) -> None:
         """A point of the series about two hundred times; progress as often."""
         every = max(1, self.steps // POINTS)
         if self.progress.step % every and self.progress.step != self.steps:
             return
-        value = float(loss)
-        if not math.isfinite(value):
-            raise self._diverged("the loss is")
         self.progress.peak_memory_mib = max(self.progress.peak_memory_mib, peak_memory_mib(self.device))
-        self.report.metric("train/loss", value, self.progress.step)
         self.report.metric("train/learning_rate", rate, self.progress.step)
-        epoch = self.progress.step / self.batches.per_epoch
-        self.report.progress(self.progress.step, self.steps, f"epoch {epoch:.1f} of {self.training.epochs:g}, loss {value:.3f}")
+        note = f"epoch {self.progress.step / self.batches.per_epoch:.1f} of {self.training.epochs:g}"
+        if loss is not None:
+            value = float(loss)
+            if not math.isfinite(value):
+                raise self._diverged("the loss is")
+            self.report.metric("train/loss", value, self.progress.step)
+            note += f", loss {value:.3f}"
+        self.report.progress(self.progress.step, self.steps, note)
 
     def _diverged(self, what: str) -> TrainingDiverged:
         return TrainingDiverged(f"{what} not a number after step {self.progress.step}: lower training.optimizer.learning_rate")

@@ -10,20 +10,23 @@ from tasks.core.component import OneOf
 from tasks.core.step import Step, StepConfig, StepRun
 from tasks.models.model import MODELS, Model
 from tasks.privacy.privacy import PRIVACY, Privacy
+from tasks.privacy.search import Search
 from tasks.training.training import Training
 
 
 class TrainConfig(StepConfig):
-    """Which model, trained how, under which mechanism."""
+    """Which model, trained how, under which mechanism. ``submission`` names the one submission that a secret training belongs to."""
 
     model: Annotated[Model, OneOf(MODELS)]
     training: Training
     privacy: Annotated[Privacy, OneOf(PRIVACY)]
     randomness: Literal["reproducible", "secret"]
+    search: Search | None = None
+    submission: str | None = None
 
 
 def train(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
-    """Train on the prepared ``data``; write the model artifact, its costs and what it ran on."""
+    """Train on the prepared ``data``; write the model artifact, its costs, its privacy and what it ran on."""
     from tasks.training.trial import train_trial
 
     train_trial(config, inputs, seed, run)

@@ -1,29 +1,26 @@
-"""One training from prepared data to model artifact."""
+"""From prepared data to model artifact: one training, or the best of a search, written with its account and its costs."""
 
 from __future__ import annotations
 
 import json
 import platform
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from tasks.core.errors import UserError
 from tasks.core.measures import Measures, Row
 from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.models.artifact import save_model
-from tasks.models.batches import Encoded, encode_split
-from tasks.models.model import Started, TaskShape
-from tasks.training.batching import ShuffledBatches
+from tasks.privacy.account import Account
+from tasks.privacy.privacy import Setting
+from tasks.privacy.randomness import key_of
 from tasks.training.checkpoint import Progress
-from tasks.training.evaluating import validation
-from tasks.training.gradients import MeanGradient
-from tasks.training.loop import Loop
-from tasks.training.precision import resolve
+from tasks.training.guards import check_saved
+from tasks.training.searching import best_of
+from tasks.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from tasks.training.steps import TrainConfig
@@ -31,67 +28,51 @@ if TYPE_CHECKING:
 DATA_FACTS = ("kind", "task", "digest", "counts", "public_size", "attack_holdout", "population", "private")
 
 
-class TrainingError(UserError):
-    """A training that cannot begin; the message is the one line a person needs."""
-
-
 def train_trial(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
-    """Train and write the artifact. Raises TrainingError, ModelError, TrainingDiverged."""
+    """Train and write the artifact. Raises TrainingError, ModelError, TrainingDiverged, TrainingGuard."""
     prepared = PreparedData(inputs["data"])
-    shape = TaskShape(prepared.task, prepared.labels, prepared.slots)
-    started = config.model.start(shape, inputs, seed)
-    started.network.to(run.device)
-    precision = resolve(config.training.precision, run.device, started.model.transformer)
-    encoded = encode_split(prepared.split("train"), started.encoder, shape)
-    progress = _loop(config, started, encoded, _validation(config, prepared, started, shape, run, precision), seed, run, precision).run()
+    training = config.training
+    setting = Setting(prepared.facts["public_size"], training.expected_batch_size, training.epochs, config.randomness, config.search)
+    account = config.privacy.account(setting)
+    key = key_of(config.randomness, seed, run.checkpoint)
+    trainer = Trainer(inputs, prepared, account, seed)
+    trained = trainer.train(config, key, run, run.checkpoint / "training") if config.search is None else best_of(trainer, config, key, run)
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
-    save_model(run.folder, started, shape, config.privacy.record(), data)
-    _costs(progress, run.device).save(run.folder)
+    save_model(run.folder, trained.started, trained.shape, {"guarantee": "none"} if account is None else account.record(), data)
+    check_saved(trained.started.network, run.folder, trained.encoded, run.device)
+    Measures((*_costs(trained.progress, account, run.device), *_privacy(account))).save(run.folder)
     environment = {
         "device": run.device,
         "physical_batch_size": run.physical_batch_size,
-        "precision": precision,
+        "precision": trained.precision,
         "torch": torch.__version__,
         "machine": platform.machine(),
     }
     (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
 
 
-def _loop(config: TrainConfig, started: Started, encoded: Encoded, evaluate: object, seed: int, run: StepRun, precision: str) -> Loop:
-    trained = [parameter for parameter in started.network.parameters() if parameter.requires_grad]
-    if run.device.startswith("cuda"):
-        torch.cuda.reset_peak_memory_stats(run.device)
-    return Loop(
-        network=started.network,
-        optimizer=config.training.optimizer.build(trained),
-        training=config.training,
-        batches=ShuffledBatches(encoded.lengths, config.training.expected_batch_size, seed),
-        gradient=MeanGradient(encoded, run.device, precision, seed, run.physical_batch_size),
-        evaluate=evaluate,  # type: ignore[arg-type]
-        device=run.device,
-        folder=run.checkpoint,
-        report=run.report,
-    )
-
-
-def _validation(config: TrainConfig, prepared: PreparedData, started: Started, shape: TaskShape, run: StepRun, precision: str) -> object:
-    if config.training.early_stopping is None:
-        return None
-    if not prepared.has("validation"):
-        raise TrainingError(f"training.early_stopping needs a validation split; the data has {', '.join(prepared.split_names)}")
-    held = encode_split(prepared.split("validation"), started.encoder, shape)
-    return partial(validation, started.network, held, run.device, precision)
-
-
-def _costs(progress: Progress, device: str) -> Measures:
-    """What the training cost on this machine."""
+def _costs(progress: Progress, account: Account | None, device: str) -> tuple[Row, ...]:
+    """What the training cost on this machine. Under privacy examples are counted as expected: their true number is private."""
     conditions = {"device": device.split(":")[0], "machine": platform.machine()}
     seconds = max(progress.seconds, 1e-9)
+    examples = progress.examples if account is None else progress.step * account.schedule.expected_batch_size
     numbers = {
         "train_seconds": (seconds, "lower"),
-        "examples_per_second": (progress.examples / seconds, "higher"),
+        "examples_per_second": (examples / seconds, "higher"),
         "step_seconds": (seconds / max(1, progress.step), "lower"),
         "peak_memory_mib": (progress.peak_memory_mib, "lower"),
     }
     rows = ({"name": f"cost/{name}", "value": value, "direction": way} for name, (value, way) in numbers.items())
-    return Measures(tuple(Row.model_validate({**row, "lowest": 0, "conditions": conditions}) for row in rows))
+    return tuple(Row.model_validate({**row, "lowest": 0, "conditions": conditions}) for row in rows)
+
+
+def _privacy(account: Account | None) -> tuple[Row, ...]:
+    """Epsilon with its conditions; nothing without privacy, for no number would be true."""
+    if account is None:
+        return ()
+    conditions = {**account.conditions, "status": "guarantee" if account.randomness == "secret" else "simulated"}
+    return (
+        Row(name="privacy/epsilon", value=account.epsilon, direction="lower", lowest=0, conditions=conditions),
+        Row(name="privacy/delta", value=account.delta, lowest=0, highest=1, conditions=conditions),
+        Row(name="privacy/noise_multiplier", value=account.noise_multiplier, lowest=0, conditions=conditions),
+    )

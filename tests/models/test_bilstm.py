@@ -58,7 +58,7 @@ def test_swapped_gates_would_be_seen(gates: tuple[int, int]) -> None:
     ours = copy.deepcopy(fused)
     ours.fused = False
     with torch.no_grad():
-        weight = ours.lstm.get_parameter("weight_hh_l1_reverse")
+        weight = ours.get_parameter("layers.1.backwards.hh.weight")
         blocks = list(weight.clone().chunk(4))
         blocks[gates[0]], blocks[gates[1]] = blocks[gates[1]], blocks[gates[0]]
         weight.copy_(torch.cat(blocks))

@@ -34,17 +34,17 @@ def test_logits_and_gradients_equal_a_dense_twin(pairs: int) -> None:
     torch.manual_seed(0)
     network = LinearNetwork(VOCABULARY, 0, pairs, 3).double()
     torch.nn.init.normal_(network.weights.weight)
-    torch.nn.init.normal_(network.bias)
+    torch.nn.init.normal_(network.intercept.bias)
     found = inputs(LENGTHS, VOCABULARY, extra=2)
     logits = network(**found)["intent"]
     dense = counts(found["input_ids"].numpy(), LENGTHS, pairs)
-    expected = dense @ network.weights.weight.detach().numpy() + network.bias.detach().numpy()
+    expected = dense @ network.weights.weight.detach().numpy() + network.intercept.bias.detach().numpy()
     np.testing.assert_allclose(logits.detach().numpy(), expected, atol=1e-12)
     outward = torch.randn(logits.shape, dtype=torch.float64)
     logits.backward(outward)
-    assert network.weights.weight.grad is not None and network.bias.grad is not None
+    assert network.weights.weight.grad is not None and network.intercept.bias.grad is not None
     np.testing.assert_allclose(network.weights.weight.grad.numpy(), dense.T @ outward.numpy(), atol=1e-12)
-    np.testing.assert_allclose(network.bias.grad.numpy(), outward.numpy().sum(axis=0), atol=1e-12)
+    np.testing.assert_allclose(network.intercept.bias.grad.numpy(), outward.numpy().sum(axis=0), atol=1e-12)
 
 
 def test_weights_of_scikit_learn_answer_as_scikit_learn_does() -> None:
@@ -55,7 +55,7 @@ def test_weights_of_scikit_learn_answer_as_scikit_learn_does() -> None:
     network = LinearNetwork(VOCABULARY, 0, 40, 3).double()
     with torch.no_grad():
         network.weights.weight.copy_(torch.from_numpy(fitted.coef_.T))
-        network.bias.copy_(torch.from_numpy(fitted.intercept_))
+        network.intercept.bias.copy_(torch.from_numpy(fitted.intercept_))
     shares = network(**found)["intent"].softmax(dim=-1)
     np.testing.assert_allclose(shares.detach().numpy(), fitted.predict_proba(dense), atol=1e-9)
 

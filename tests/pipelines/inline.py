@@ -68,4 +68,4 @@ def run(study: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, new: bool = F
     """Run a study given as plain values; ASSAY_HOME must name a folder of the test's own."""
     monkeypatch.setattr(fanout, "submit", submit)
     monkeypatch.setattr(fanout, "PAUSE", 0.0)
-    return coordinate(make_plan(load_mapping(study)), new, quiet=True)
+    return coordinate(make_plan(load_mapping(study), begin=True, new=new), new, quiet=True)

@@ -68,6 +68,7 @@ def test_a_batch_in_pieces_has_the_gradient_of_the_whole(piece: int, prepare: Pr
     found = loop(data, PLAIN, {"optimizer": ADAMW}, tmp_path, piece=piece)
     network, indices = found.network.double(), torch.arange(16)
     loss = found.gradient(network, indices, 0)
+    assert loss is not None
     pieces = {name: value.grad.clone() for name, value in network.named_parameters() if value.grad is not None}
     shape = TaskShape(data.task, data.labels, data.slots)
     encoder = MODELS.parse(PLAIN).tokenizer.build(None)  # type: ignore[attr-defined]
@@ -183,7 +184,9 @@ def test_dropout_is_drawn_anew_for_every_step_and_piece(prepare: Prepare, tmp_pa
 
     def asked(indices: Tensor, step: int) -> float:
         found.network.zero_grad()
-        return float(found.gradient(found.network, indices, step))
+        loss = found.gradient(found.network, indices, step)
+        assert loss is not None
+        return float(loss)
 
     alone, twice = torch.arange(8), torch.arange(8).repeat(2)
     assert asked(alone, 1) == asked(alone, 1) != asked(alone, 2)

@@ -14,7 +14,7 @@ from tasks.core.measures import Measures
 from tasks.data.prepared import PreparedData
 from tasks.models.artifact import load_model
 from tasks.training.steps import TrainConfig, train
-from tasks.training.trial import TrainingError
+from tasks.training.trainer import TrainingError
 from tests.conftest import NewRun, Prepare
 from tests.training.trainings import ADAMW, BERT, BILSTM, DATA, GPT2, LINEAR, equal
 

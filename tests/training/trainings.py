@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from tasks.models.model import MODELS, TaskShape
 from tasks.training.batching import ShuffledBatches
 from tasks.training.evaluating import validation
 from tasks.training.gradients import MeanGradient
-from tasks.training.loop import Loop
+from tasks.training.loop import Gradient, Loop
 from tasks.training.training import Training
 
 DATA = {"kind": "synthetic-assistant", "examples": 150, "intents": 4, "seed": 2}
@@ -66,10 +65,10 @@ def loop(data: PreparedData, model: dict[str, Any], training: dict[str, Any], fo
     )
 
 
-def killed_at(step: int, gradient: Callable[[nn.Module, Tensor, int], Tensor]) -> Callable[[nn.Module, Tensor, int], Tensor]:
+def killed_at(step: int, gradient: Gradient) -> Gradient:
     """The gradient of a training whose process ends when it comes to a step."""
 
-    def found(network: nn.Module, indices: Tensor, at: int) -> Tensor:
+    def found(network: nn.Module, indices: Tensor, at: int) -> Tensor | None:
         if at == step:
             raise Killed
         return gradient(network, indices, at)

@@ -36,3 +36,10 @@ class BiLstm(Architecture):
         with torch_seeded(seed, "initialise"):
             sizes = (encoder.vocabulary_size, self.embedding_size, self.hidden_size, self.layers)
             return BiLstmNetwork(*sizes, self.dropout, encoder.pad_id, len(shape.labels), len(shape.slots))
+
+    def open_up(self, network: nn.Module) -> None:
+        """Without the fused kernel."""
+        from tasks.models._bilstm import BiLstmNetwork
+
+        assert isinstance(network, BiLstmNetwork)
+        network.fused = False

@@ -21,6 +21,7 @@ class Gpt2(Architecture):
 
     tasks: ClassVar[tuple[str, ...]] = ("lm",)
     transformer: ClassVar[bool] = True
+    tied_weights: ClassVar[bool] = True
 
     kind: Literal["gpt2"]
     layers: int = Field(default=2, ge=1, le=48, description="Transformer blocks.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from tasks.privacy.privacy import Privacy
+from tasks.privacy.privacy import Privacy, Setting
 
 
 class NoPrivacy(Privacy):
@@ -12,10 +12,6 @@ class NoPrivacy(Privacy):
 
     kind: Literal["none"]
 
-    def guarantee(self) -> str:
-        """The tag."""
-        return "none"
-
-    def record(self) -> dict[str, Any]:
-        """What the model artifact says."""
-        return {"guarantee": "none"}
+    def account(self, setting: Setting) -> None:
+        """Nothing is spent, for nothing is promised."""
+        return

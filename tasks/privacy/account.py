@@ -1,0 +1,97 @@
+"""The account of a private training: its epsilon with every condition that makes it true."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tasks.privacy.mechanism import ADJACENCY_WORDS, Mechanism
+from tasks.privacy.sampler import Schedule
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a private training spends.
+
+    Args:
+        mechanism: all that is released.
+        schedule: rate, steps and divisor.
+        noise_multiplier: given, or calibrated to the target.
+        delta: at which epsilon holds.
+        epsilons: upper bound by accountant; ``reported`` names the one that counts.
+        unit, level: whose presence is hidden, ``example`` and ``example-level``.
+        sampler: its kind.
+        randomness: ``reproducible`` or ``secret``.
+    """
+
+    mechanism: Mechanism
+    schedule: Schedule
+    noise_multiplier: float
+    delta: float
+    epsilons: dict[str, float]
+    reported: str
+    unit: str
+    level: str
+    sampler: str
+    randomness: str
+
+    @property
+    def epsilon(self) -> float:
+        """The reported upper bound."""
+        return self.epsilons[self.reported]
+
+    @property
+    def guarantee(self) -> str:
+        """The tag: ``example-level (3.0, 1e-05)-DP, add/remove``, rounded up; with a seed for a key it is only simulated."""
+        epsilon, delta = rounded_up(self.epsilon), rounded_up(self.delta)
+        said = f"{self.level} ({epsilon}, {delta})-DP, {ADJACENCY_WORDS[self.mechanism.adjacency]}"
+        return said if self.randomness == "secret" else f"simulated: {said}"
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """What two epsilons must share to be compared."""
+        return {
+            "unit": self.unit,
+            "adjacency": self.mechanism.adjacency,
+            "delta": rounded_up(self.delta),
+            "accountant": self.reported,
+        }
+
+    @property
+    def agreement(self) -> str:
+        """Who was asked beside the reported accountant."""
+        others = [name for name in self.epsilons if name != self.reported]
+        return f"agrees with {' and '.join(others)}" if others else "single accountant"
+
+    def record(self) -> dict[str, Any]:
+        """What ``privacy.json`` says."""
+        return {
+            "guarantee": self.guarantee,
+            "epsilon": self.epsilon,
+            "delta": self.delta,
+            "unit": self.unit,
+            "adjacency": self.mechanism.adjacency,
+            "sampler": self.sampler,
+            "rate": self.schedule.rate,
+            "steps": self.schedule.steps,
+            "divisor": self.schedule.expected_batch_size,
+            "public_size": self.schedule.public_size,
+            "noise_multiplier": self.noise_multiplier,
+            "accountant": self.reported,
+            "accountants": self.epsilons,
+            "agreement": self.agreement,
+            "events": self.mechanism.record(),
+            "repetition": None if self.mechanism.repetition is None else asdict(self.mechanism.repetition),
+            "randomness": self.randomness,
+            "generator": "torch and numpy, not cryptographic",
+            "covers": "the trained weights; not numbers measured on private records, nor the choice among several runs",
+        }
+
+
+def rounded_up(value: float) -> str:
+    """Three digits, never less than the value: ``3``, ``2.99``, ``7.7e-06``."""
+    if value <= 0:
+        return "0"
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return f"{math.ceil(value / unit - 1e-9) * unit:.3g}"

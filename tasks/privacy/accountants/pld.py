@@ -1,0 +1,26 @@
+"""Privacy loss distributions."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tasks.privacy.accountant import Accountant, Bound
+from tasks.privacy.mechanism import Mechanism, as_event, relation
+
+
+class Pld(Accountant):
+    """Privacy loss distributions, rounded pessimistically (Koskela et al. 2020; Doroshenko et al. 2022), by dp-accounting."""
+
+    name: ClassVar[str] = "pld"
+    library: ClassVar[str] = "dp-accounting"
+
+    def unsupported(self, mechanism: Mechanism) -> str | None:
+        """Everything but the repetition of a search."""
+        return "a search by random stopping is accounted by rdp alone" if mechanism.repetition is not None else None
+
+    def epsilon(self, mechanism: Mechanism, delta: float) -> Bound:
+        """The pessimistic estimate."""
+        from dp_accounting.pld import PLDAccountant
+
+        accountant = PLDAccountant(neighboring_relation=relation(mechanism.adjacency))
+        return Bound(float(accountant.compose(as_event(mechanism)).get_epsilon(delta)))

@@ -1,0 +1,28 @@
+"""Flat clipping."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from tasks.privacy.clip_rule import ROUNDING, ClipRule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Flat(ClipRule):
+    """Scale a gradient down to the norm C where it is longer: g min(1, C / |g|) (Abadi et al., CCS 2016). Sensitivity C."""
+
+    kind: Literal["flat"]
+    l2_clip_norm: float = Field(default=1.0, gt=0, le=1e6, description="The longest that a contribution may be, C.")
+
+    @property
+    def sensitivity(self) -> float:
+        """C."""
+        return self.l2_clip_norm
+
+    def factors(self, norms: Tensor) -> Tensor:
+        """min(1, C / norm), rounded down."""
+        return (self.l2_clip_norm * (1 - ROUNDING) / norms.clamp(min=1e-30)).clamp(max=1.0)

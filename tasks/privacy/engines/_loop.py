@@ -1,0 +1,30 @@
+"""One backward pass per example."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tasks.models.losses import example_losses
+from tasks.privacy.engine import Clipper, Piece
+
+
+class LoopClipper(Clipper):
+    """Clips the gradient of one example after the other."""
+
+    def add(self, batch: dict[str, Tensor], sums: dict[str, Tensor]) -> Piece:
+        """Examples in order."""
+        losses, norms = [], []
+        parameters = list(self.trained.values())
+        for index in range(len(batch["input_ids"])):
+            single = {name: value[index : index + 1] for name, value in batch.items()}
+            loss = example_losses(self.network, single)
+            found = torch.autograd.grad(loss.sum(), parameters, allow_unused=True)
+            gradients = {name: gradient.float() for name, gradient in zip(self.trained, found, strict=True) if gradient is not None}
+            norm = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients.values()]).norm()
+            factor = self.rule.factors(norm.unsqueeze(0))
+            for name, gradient in gradients.items():
+                sums[name] += factor * gradient
+            losses.append(loss.detach().float())
+            norms.append(norm.unsqueeze(0))
+        return Piece(torch.cat(losses), torch.cat(norms))

@@ -1,0 +1,41 @@
+"""Per-example gradients by torch.func."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, vmap
+
+from tasks.models.batches import network_inputs
+from tasks.models.losses import per_example_loss
+from tasks.privacy.clip_rule import ClipRule
+from tasks.privacy.engine import Clipper, Piece
+
+
+class VmapClipper(Clipper):
+    """Gradients of a piece as one tensor (B, ...) per weight. Every example draws its own dropout."""
+
+    def __init__(self, network: nn.Module, rule: ClipRule) -> None:
+        super().__init__(network, rule)
+        self._gradients = vmap(grad_and_value(self._loss), in_dims=(None, 0), randomness="different")
+
+    def add(self, batch: dict[str, Tensor], sums: dict[str, Tensor]) -> Piece:
+        """All examples at once."""
+        weights = {name: parameter.detach() for name, parameter in self.trained.items()}
+        found, losses = self._gradients(weights, batch)
+        norms = norms_of(found)
+        factors = self.rule.factors(norms)
+        for name, gradients in found.items():
+            sums[name] += torch.einsum("b,b...->...", factors, gradients.float())
+        return Piece(losses.float(), norms)
+
+    def _loss(self, weights: dict[str, Tensor], example: dict[str, Tensor]) -> Tensor:
+        single = {name: value.unsqueeze(0) for name, value in example.items()}
+        logits = functional_call(self.network, weights, (), network_inputs(single), tie_weights=True)
+        return per_example_loss(logits, single).squeeze(0)
+
+
+def norms_of(gradients: dict[str, Tensor]) -> Tensor:
+    """(B,) fp32 L2 norm over all weights of per-example gradients (B, ...)."""
+    norms: Tensor = torch.stack([torch.linalg.vector_norm(value.flatten(1).float(), dim=1) for value in gradients.values()]).norm(dim=0)
+    return norms

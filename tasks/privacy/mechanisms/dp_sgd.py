@@ -1,0 +1,90 @@
+"""DP-SGD: clipped gradients of a random sample, summed, with noise."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tasks.core.component import Component, Family, OneOf
+from tasks.privacy.account import Account
+from tasks.privacy.accounts import spend
+from tasks.privacy.clip_rule import CLIP_RULES, ClipRule
+from tasks.privacy.engine import ENGINES, Engine
+from tasks.privacy.mechanism import Adjacency
+from tasks.privacy.noise import NOISES, Noise
+from tasks.privacy.privacy import Privacy, Setting
+from tasks.privacy.sampler import SAMPLERS, Sampler, Schedule
+from tasks.privacy.unit import UNITS, Unit
+
+
+def _default(family: Family, kind: str) -> Any:
+    """A field's default: one member of a family."""
+
+    def made() -> Component:
+        return family.parse({"kind": kind})
+
+    return Field(default_factory=made)
+
+
+class Clipping(BaseModel):
+    """How contributions are bounded, and by which engine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: Annotated[Engine, OneOf(ENGINES)] = _default(ENGINES, "opacus-ghost")
+    rule: Annotated[ClipRule, OneOf(CLIP_RULES)] = _default(CLIP_RULES, "flat")
+
+
+class DpSgd(Privacy):
+    """Differentially private SGD (Abadi et al., CCS 2016): each contribution is clipped, a random sample summed, Gaussian noise added.
+
+    Rate, steps, divisor and delta follow from ``data.public_size``, never from the number of records. The noise's standard deviation
+    is noise multiplier times clip norm, on the sum; then the sum is divided by ``training.expected_batch_size``.
+    """
+
+    metrics: ClassVar[tuple[str, ...]] = ("privacy/epsilon", "privacy/delta", "privacy/noise_multiplier")
+
+    kind: Literal["dp-sgd"]
+    target_epsilon: float | None = Field(default=None, gt=0, le=1000, description="Noise is calibrated to stay at or below it; or give noise_multiplier.")
+    noise_multiplier: float | None = Field(default=None, gt=0, le=1e5, description="Deviation of the noise over the clip norm; or give target_epsilon.")
+    delta: float | None = Field(default=None, gt=0, lt=1, description="Without it, 1 / (10 public_size).")
+    unit: Annotated[Unit, OneOf(UNITS)] = _default(UNITS, "example")
+    adjacency: Adjacency = Field(default="add-remove", description="Which data sets are neighbours: add-remove, replace-one or zero-out.")
+    sampler: Annotated[Sampler, OneOf(SAMPLERS)] = _default(SAMPLERS, "poisson")
+    clipping: Clipping = Field(default_factory=Clipping, description="The engine and the rule of clipping.")
+    noise: Annotated[Noise, OneOf(NOISES)] = _default(NOISES, "constant")
+    accountant: Literal["pld", "rdp", "prv", "gdp"] = Field(
+        default="pld", description="Whose epsilon is reported: pld, rdp, prv; the others that support the mechanism are asked too and must agree."
+    )
+
+    @model_validator(mode="after")
+    def _one_amount(self) -> DpSgd:
+        if (self.target_epsilon is None) == (self.noise_multiplier is None):
+            raise ValueError("give exactly one of target_epsilon and noise_multiplier")
+        return self
+
+    def schedule(self, setting: Setting) -> Schedule:
+        """Rate, steps and divisor. Needs the public size, which a rule asks for."""
+        assert setting.public_size is not None
+        return Schedule(setting.public_size, setting.expected_batch_size, setting.epochs)
+
+    def account(self, setting: Setting) -> Account:
+        """Calibrated where a target is given; every accountant that supports the mechanism agrees."""
+        schedule = self.schedule(setting)
+        delta = self.delta or 1 / (10 * schedule.public_size)
+        repetition = None if setting.search is None else setting.search.repetition
+        amount = (self.target_epsilon, self.noise_multiplier)
+        multiplier, mechanism, epsilons = spend(self.sampler, self.noise, schedule, self.adjacency, repetition, self.accountant, delta, *amount)
+        return Account(
+            mechanism=mechanism,
+            schedule=schedule,
+            noise_multiplier=multiplier,
+            delta=delta,
+            epsilons=epsilons,
+            reported=self.accountant,
+            unit=self.unit.kind,
+            level=self.unit.level,
+            sampler=self.sampler.kind,
+            randomness=setting.randomness,
+        )

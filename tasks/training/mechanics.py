@@ -1,0 +1,59 @@
+"""How a step's batch and gradient are had: plainly, or under a privacy mechanism."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.core.step import StepRun
+from tasks.models.batches import Encoded
+from tasks.models.model import Started
+from tasks.privacy.account import Account
+from tasks.privacy.mechanisms.dp_sgd import DpSgd
+from tasks.privacy.network import check_network
+from tasks.privacy.sampler import Batches
+from tasks.training.batching import ShuffledBatches
+from tasks.training.gradients import MeanGradient
+from tasks.training.loop import Gradient
+from tasks.training.private_gradient import PrivateGradient, physical_batch
+
+if TYPE_CHECKING:
+    from tasks.training.steps import TrainConfig
+
+
+@dataclass(frozen=True)
+class Mechanics:
+    """The batches and gradients of a training; ``close`` takes away what was attached to the network."""
+
+    batches: Batches
+    gradient: Gradient
+    close: Callable[[], None]
+
+
+def mechanics(
+    config: TrainConfig, account: Account | None, encoded: Encoded, started: Started, inputs: Mapping[str, Path], key: int, run: StepRun, precision: str
+) -> Mechanics:
+    """Those that the privacy block asks for. Raises UnsoundNetwork where the guarantee would not hold for the network."""
+    if account is None or not isinstance(config.privacy, DpSgd):
+        batches = ShuffledBatches(encoded.lengths, config.training.expected_batch_size, key)
+        return Mechanics(batches, MeanGradient(encoded, run.device, precision, key, run.physical_batch_size), lambda: None)
+    privacy, network, schedule = config.privacy, started.network, account.schedule
+    check_network(network, privacy.model_dump(mode="json"), inputs)
+    started.model.open_up(network)
+    engine, rule = privacy.clipping.engine, privacy.clipping.rule
+    clipper = engine.clipper(network, rule)
+    multipliers = (privacy.noise.multiplier(account.noise_multiplier, step, schedule.steps) for step in range(schedule.steps))
+    gradient = PrivateGradient(
+        encoded=encoded,
+        clipper=clipper,
+        deviations=tuple(multiplier * rule.sensitivity for multiplier in multipliers),
+        divisor=schedule.expected_batch_size,
+        key=key,
+        physical_batch_size=physical_batch(run.physical_batch_size, sum(value.numel() for value in clipper.trained.values()), engine.copies),
+        device=run.device,
+        precision=precision,
+        tell_loss=account.randomness == "reproducible",
+    )
+    return Mechanics(privacy.sampler.batches(encoded.records, schedule, key), gradient, clipper.close)

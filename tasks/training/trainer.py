@@ -1,0 +1,101 @@
+"""One training in memory: a model begun from the seed, trained by the loop, not yet written anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from tasks.core.errors import UserError
+from tasks.core.step import StepRun
+from tasks.data.prepared import PreparedData
+from tasks.models.batches import Encoded, encode_split
+from tasks.models.model import Started, TaskShape
+from tasks.privacy.account import Account
+from tasks.training.checkpoint import Progress
+from tasks.training.evaluating import validation
+from tasks.training.guards import WeightsGuard
+from tasks.training.loop import Loop
+from tasks.training.mechanics import Mechanics, mechanics
+from tasks.training.precision import resolve
+
+if TYPE_CHECKING:
+    from tasks.training.steps import TrainConfig
+
+
+class TrainingError(UserError):
+    """A training that cannot begin; the message is the one line a person needs."""
+
+
+@dataclass
+class Trained:
+    """A model with its training examples, before or after training."""
+
+    started: Started
+    shape: TaskShape
+    encoded: Encoded
+    precision: str
+    progress: Progress = field(default_factory=Progress)
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """What all trainings of one step share.
+
+    Args:
+        inputs: folders that the model may need.
+        prepared: the data.
+        account: what is spent; None without privacy.
+        seed: the first weights follow from it.
+    """
+
+    inputs: Mapping[str, Path]
+    prepared: PreparedData
+    account: Account | None
+    seed: int
+
+    def begin(self, config: TrainConfig, run: StepRun) -> Trained:
+        """The model with its first weights, on its device. Raises ModelError."""
+        shape = TaskShape(self.prepared.task, self.prepared.labels, self.prepared.slots)
+        started = config.model.start(shape, self.inputs, self.seed)
+        started.network.to(run.device)
+        precision = resolve(config.training.precision, run.device, started.model.transformer and self.account is None)
+        return Trained(started, shape, encode_split(self.prepared.split("train"), started.encoder, shape), precision)
+
+    def train(self, config: TrainConfig, key: int, run: StepRun, checkpoint: Path) -> Trained:
+        """From the newest checkpoint, or the beginning, to the end; all draws follow from the key. Raises TrainingError, TrainingDiverged."""
+        trained = self.begin(config, run)
+        found = mechanics(config, self.account, trained.encoded, trained.started, self.inputs, key, run, trained.precision)
+        try:
+            trained.progress = self._loop(config, trained, found, run, checkpoint).run()
+        finally:
+            found.close()
+        return trained
+
+    def validate(self, trained: Trained, run: StepRun, who: str) -> Callable[[], dict[str, float]]:
+        """Metrics on the validation split, asked at any time. Raises TrainingError where there is no such split."""
+        if not self.prepared.has("validation"):
+            raise TrainingError(f"{who} needs a validation split; the data has {', '.join(self.prepared.split_names)}")
+        held = encode_split(self.prepared.split("validation"), trained.started.encoder, trained.shape)
+        return partial(validation, trained.started.network, held, run.device, trained.precision)
+
+    def _loop(self, config: TrainConfig, trained: Trained, found: Mechanics, run: StepRun, checkpoint: Path) -> Loop:
+        network = trained.started.network
+        if run.device.startswith("cuda"):
+            torch.cuda.reset_peak_memory_stats(run.device)
+        return Loop(
+            network=network,
+            optimizer=config.training.optimizer.build([parameter for parameter in network.parameters() if parameter.requires_grad]),
+            training=config.training,
+            batches=found.batches,
+            gradient=found.gradient,
+            evaluate=self.validate(trained, run, "training.early_stopping") if config.training.early_stopping else None,
+            device=run.device,
+            folder=checkpoint,
+            report=run.report,
+            first_step_done=WeightsGuard(network, all_change=self.account is not None).check,
+        )
