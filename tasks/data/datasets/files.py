@@ -33,12 +33,16 @@ class Files(Dataset):
             if not 0 < value < 1:
                 raise ValueError(f"a share must lie between 0 and 1 (got {value:g})")
             return value
+        if (info.context or {}).get("saved"):  # a model that was trained on the table needs it no more
+            return value
         return None if value is None else _existing(value, info)
 
     @model_validator(mode="after")
-    def _columns_exist(self) -> Files:
+    def _columns_exist(self, info: ValidationInfo) -> Files:
         from tasks.data._tables import header
 
+        if (info.context or {}).get("saved"):
+            return self
         for path in self._paths():
             problem = self.columns.absent(header(path), path.name)
             if problem:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.core.errors import UserError
 from tasks.runtime.mlflow_.client import find_experiment, open_client
 from tasks.runtime.mlflow_.runs import ROLE
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 COMPARISON_FOLDER = "comparison"
 
@@ -32,6 +37,13 @@ def studies() -> list[str]:
 def newest(name: str, scratch: Path) -> RecordedStudy:
     """The newest comparison of a study. Remote files are downloaded below ``scratch``. Raises UnknownStudy."""
     client = open_client()
+    run = newest_submission(client, name)
+    scratch.mkdir(parents=True, exist_ok=True)
+    return RecordedStudy(str(run.info.run_id), Path(client.download_artifacts(run.info.run_id, COMPARISON_FOLDER, str(scratch))))
+
+
+def newest_submission(client: MlflowClient, name: str) -> Run:
+    """The parent run of the newest submission of a study that has a comparison. Raises UnknownStudy."""
     experiment = find_experiment(client, name)
     if experiment is None:
         from difflib import get_close_matches
@@ -41,7 +53,5 @@ def newest(name: str, scratch: Path) -> RecordedStudy:
     runs = client.search_runs([experiment.experiment_id], f"tags.`{ROLE}` = 'study'", order_by=["attributes.start_time DESC"])
     for run in runs:
         if client.list_artifacts(run.info.run_id, COMPARISON_FOLDER):
-            scratch.mkdir(parents=True, exist_ok=True)
-            folder = client.download_artifacts(run.info.run_id, COMPARISON_FOLDER, str(scratch))
-            return RecordedStudy(str(run.info.run_id), Path(folder))
+            return run
     raise UnknownStudy(f"study '{name}' has no comparison yet: run it to its end")

@@ -37,6 +37,6 @@ def resolve(run: str | None, name: str | None, alias: str | None, scratch: Path)
         wanted = f"run {run}" if run else f"registered model {name}@{alias}"
         raise UnknownModel(f"{wanted}: not found in the MLflow store ({str(error).splitlines()[0][:160]})") from error
     if not files:
-        raise UnknownModel(f"run {run}: it has no artifact '{MODEL_FOLDER}/'")
+        raise UnknownModel(f"run {run}: it has no artifact '{MODEL_FOLDER}/'; a study logs its models as execution.log_models says")
     scratch.mkdir(parents=True, exist_ok=True)
     return RecordedModel(run, Path(client.download_artifacts(run, MODEL_FOLDER, str(scratch))))
