@@ -230,7 +230,8 @@ class Submission:
 
 def _not_measured(study: Any) -> dict[str, str]:
     """A tag for each family that the study leaves out, so that silence is not read as a result."""
-    families = {"attacks": "not measured", "fairness": "not measured"}
+    no_groups = not getattr(getattr(study, "data", None), "has_groups", True)
+    families = {"attacks": "not measured", "fairness": "not measured (no groups)" if no_groups else "not measured"}
     return {name: text for name, text in families.items() if not getattr(study, name, ())}
 
 

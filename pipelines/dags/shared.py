@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from specs.sweep import changed
+from tasks.attacks.blind import BLIND, BlindBaseline, BlindConfig
 from tasks.core.fingerprint import digest
 from tasks.core.graph import Graph, Node
 from tasks.core.measures import Measurement, Need, Predictions, ReferenceModel, ShadowModels
@@ -55,6 +56,9 @@ def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: 
         config = PredictConfig(split=need.split)
         node = graph.add(PREDICT, config, {"model": model, "data": data}, None, f"predict {need.split} {label}")
         return [(f"predictions/{need.split}", node)]
+    if isinstance(need, BlindBaseline):
+        data, _ = train(graph, study, seed, label)
+        return [("blind", graph.add(BLIND, BlindConfig(), {"data": data}, seed, f"blind baseline {label}"))]
     if isinstance(need, ShadowModels):
         found = []
         for index in range(need.count):

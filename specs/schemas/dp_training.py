@@ -37,6 +37,20 @@ def _default_utility(fields: Mapping[str, Any]) -> tuple[UtilityMetric, ...]:
     return tuple(UTILITY.parse({"kind": kind}) for kind in kinds)  # type: ignore[misc]
 
 
+def _default_attacks(fields: Mapping[str, Any]) -> tuple[Attack, ...]:
+    """The loss threshold, where non-members are held out for it."""
+    data = fields.get("data")
+    kinds = ("loss-threshold",) if isinstance(data, Dataset) and data.attack_holdout else ()
+    return tuple(ATTACKS.parse({"kind": kind}) for kind in kinds)  # type: ignore[misc]
+
+
+def _default_fairness(fields: Mapping[str, Any]) -> tuple[FairnessMetric, ...]:
+    """The accuracy gap, where records name groups."""
+    data = fields.get("data")
+    kinds = ("accuracy-gap",) if isinstance(data, Dataset) and data.has_groups and data.resolved_task in ("intent", "joint") else ()
+    return tuple(FAIRNESS.parse({"kind": kind}) for kind in kinds)  # type: ignore[misc]
+
+
 def _no_privacy() -> Privacy:
     found = PRIVACY.parse({"kind": "none"})
     assert isinstance(found, Privacy)
@@ -61,10 +75,10 @@ class DpTrainingStudy(Study):
         description="How good the model is; by default what the task is usually judged by.",
     )
     attacks: tuple[Annotated[Attack, OneOf(ATTACKS)], ...] = Field(
-        default=(), max_length=MOST_MEASUREMENTS, description="What an attacker finds; an empty list is not measured."
+        default_factory=_default_attacks, max_length=MOST_MEASUREMENTS, description="What an attacker finds; an empty list is not measured."
     )
     fairness: tuple[Annotated[FairnessMetric, OneOf(FAIRNESS)], ...] = Field(
-        default=(), max_length=MOST_MEASUREMENTS, description="How groups of people differ; an empty list is not measured."
+        default_factory=_default_fairness, max_length=MOST_MEASUREMENTS, description="How groups of people differ; an empty list is not measured."
     )
 
     def metrics(self) -> tuple[str, ...]:
@@ -99,7 +113,9 @@ class DpTrainingStudy(Study):
                 except (KeyError, TypeError):
                     raise ValueError(f"search.over: there is no '{path}'") from None
                 except ValidationError as error:
-                    raise ValueError(f"search.over: {path}: {error.errors()[0]['msg']} (got {choice!r})") from None
+                    wrong = error.errors()[0]
+                    unknown = wrong["type"] == "extra_forbidden" and path.endswith(f".{wrong['loc'][-1]}")
+                    raise ValueError(f"search.over: there is no '{path}'" if unknown else f"search.over: {path}: {wrong['msg']} (got {choice!r})") from None
         return self
 
     def summary(self) -> str:

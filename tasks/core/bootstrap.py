@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -45,6 +46,15 @@ def clustered_interval(
         values.append(statistic(counts @ sums))
     low, high = np.nanquantile(np.concatenate(values), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return (float(low), float(high)) if low < high else None
+
+
+def clusters_of(predictions: pd.DataFrame) -> NDArray[Any]:
+    """What is drawn whole: the user, where the data names users; a record without one stands for itself."""
+    ids = predictions["id"].map(lambda record: f"record {record}")
+    if "user" not in predictions:
+        return ids.to_numpy(dtype=str)
+    users = predictions["user"].map(lambda user: f"user {user}", na_action="ignore")
+    return users.where(predictions["user"].notna(), ids).to_numpy(dtype=str)
 
 
 def _chunks(resamples: int, units: int) -> list[int]:

@@ -65,6 +65,11 @@ class Dataset(Component, ABC):
         """The task, with the dataset's natural one where none is given."""
         return self.task or self.tasks[0]
 
+    @property
+    def has_groups(self) -> bool:
+        """Whether records name a group of people."""
+        return False
+
     @abstractmethod
     def load(self, cache: Path) -> RawData:
         """The records. ``cache`` is the catalogue's folder. Raises DataError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 from tasks.core.bootstrap import LEVEL, clustered_interval
 from tasks.core.seeds import numpy_generator
 from tasks.utility.metric import Scored
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def item_interval(scored: Scored, clusters: NDArray[Any], seed: int, name: str) -> tuple[float, float] | None:
@@ -22,15 +19,6 @@ def item_interval(scored: Scored, clusters: NDArray[Any], seed: int, name: str) 
     if found is None and scored.proportion and right in (0, len(scored.sums)):
         return _exact(right, len(np.unique(clusters)), len(scored.sums))
     return found
-
-
-def clusters_of(predictions: pd.DataFrame) -> NDArray[Any]:
-    """What is drawn whole: the user, where the data names users; a record without one stands for itself."""
-    ids = predictions["id"].map(lambda record: f"record {record}")
-    if "user" not in predictions:
-        return ids.to_numpy(dtype=str)
-    users = predictions["user"].map(lambda user: f"user {user}", na_action="ignore")
-    return users.where(predictions["user"].notna(), ids).to_numpy(dtype=str)
 
 
 def _exact(right: int, units: int, items: int) -> tuple[float, float]:

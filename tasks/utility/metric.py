@@ -76,7 +76,8 @@ class UtilityMetric(Measurement, ABC):
         return self._measures(predictions, facts["task"], conditions, seed)
 
     def _measures(self, predictions: pd.DataFrame, task: str, conditions: dict[str, str], seed: int) -> Measures:
-        from tasks.utility._intervals import clusters_of, item_interval
+        from tasks.core.bootstrap import clusters_of
+        from tasks.utility._intervals import item_interval
 
         name, n = self.metric("utility"), len(predictions)
         common: dict[str, Any] = {"name": name, "n": n, "direction": self.direction, "conditions": conditions, "lowest": self.lowest, "highest": self.highest}

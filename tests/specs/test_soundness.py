@@ -28,6 +28,7 @@ def counted(public_size: int, train: int) -> Values:
 ATTACKS = [{"kind": "loss-threshold"}]
 
 CASES: dict[str, tuple[Values, Values]] = {
+    "ATTACK-01": ({"attacks": ATTACKS, "data": {"attack_holdout": 99}}, {"attacks": ATTACKS, "data": {"attack_holdout": 100}}),
     "DATA-01": ({"attacks": ATTACKS, "data": {"kind": "snips"}}, {"attacks": ATTACKS, "data": {"kind": "snips", "public_size": 90, "attack_holdout": 10}}),
     "DATA-02": ({"data": {"public_size": 10, "attack_holdout": 11}}, {"data": {"public_size": 10, "attack_holdout": 10}}),
     "DATA-03": (counted(100, 89), counted(100, 90)),

@@ -52,6 +52,11 @@ class Files(Dataset):
             raise ValueError(unfit)
         return self
 
+    @property
+    def has_groups(self) -> bool:
+        """Where a column is named for them."""
+        return self.columns.group is not None
+
     def content_digest(self) -> str:
         """Digest of the bytes of every file, and of the share that is tested on."""
         hasher = hashlib.sha256()

@@ -32,6 +32,11 @@ class Hub(Dataset):
             raise ValueError(unfit)
         return self
 
+    @property
+    def has_groups(self) -> bool:
+        """Where a column is named for them."""
+        return self.columns.group is not None
+
     def content_digest(self) -> str:
         """The commit that the revision stands for now. Raises DataError without a network and without a cached copy."""
         from huggingface_hub import HfApi

@@ -42,6 +42,11 @@ class SyntheticAssistant(Dataset):
         """The planted gap in best possible accuracy between groups a and b."""
         return self.bias / 2
 
+    @property
+    def has_groups(self) -> bool:
+        """Groups a and b."""
+        return True
+
     def load(self, cache: Path) -> RawData:
         """Generate the records."""
         from tasks.core.seeds import numpy_generator

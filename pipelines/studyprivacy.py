@@ -1,0 +1,76 @@
+"""What a whole study spends: every private trial composed. Whoever sees all arms and seeds, and chooses, sees all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipelines.planning import Plan, PlannedTrial
+from tasks.comparison.comparison import StudyPrivacy
+from tasks.privacy.account import Account, rounded_up
+from tasks.privacy.accountant import epsilon
+from tasks.privacy.mechanism import ADJACENCY_WORDS, Mechanism
+
+
+def study_privacy(plan: Plan) -> StudyPrivacy | None:
+    """Epsilon of all private trainings together; None for a study without any.
+
+    A training that several trials share counts once. Unlike units or adjacencies do not compose; a trial without privacy is covered by nothing.
+    """
+    spent = _trainings(plan)
+    private = [account for account in spent.values() if account is not None]
+    if not private:
+        return None
+    uncovered = len(spent) - len(private)
+    unlike = {(account.unit, account.mechanism.adjacency) for account in private}
+    if len(unlike) > 1:
+        sentence = f"The {len(private)} private trainings of this study do not compose: they have unlike units or adjacencies."
+        return StudyPrivacy(epsilon=None, delta=None, trials=len(private), uncovered=uncovered, sentence=sentence)
+    delta = max(account.delta for account in private)
+    total = composed(private, delta)
+    return StudyPrivacy(epsilon=total, delta=delta, trials=len(private), uncovered=uncovered, sentence=_sentence(private, total, delta, uncovered))
+
+
+def composed(accounts: Sequence[Account], delta: float) -> float:
+    """The mechanisms themselves composed, not their epsilons added: by PLD, or by RDP where one is a search, which only RDP accounts for."""
+    adjacency = accounts[0].mechanism.adjacency
+    if any(account.mechanism.repetition is not None for account in accounts):
+        return _by_rdp(accounts, delta)
+    counts: dict[tuple[float, float | None], int] = {}
+    releases = [release for account in accounts for release in account.mechanism.releases]
+    for release in releases:
+        pair = (release.noise_multiplier, release.rate)
+        counts[pair] = counts.get(pair, 0) + release.count
+    merged = {(release.noise_multiplier, release.rate): release for release in releases}
+    together = tuple(replace(merged[pair], count=count) for pair, count in counts.items())
+    return epsilon("pld", Mechanism(together, adjacency), delta).high
+
+
+def _by_rdp(accounts: Sequence[Account], delta: float) -> float:
+    from dp_accounting import ComposedDpEvent
+    from dp_accounting.rdp import RdpAccountant
+
+    from tasks.privacy.mechanism import as_event
+
+    event = ComposedDpEvent([as_event(account.mechanism) for account in accounts])
+    return float(RdpAccountant().compose(event).get_epsilon(delta))
+
+
+def _trainings(plan: Plan) -> dict[str, Account | None]:
+    """The account of every training by its key."""
+
+    def account(planned: PlannedTrial) -> Account | None:
+        return planned.trial.study.account()
+
+    return {planned.graph.model.key: account(planned) for planned in plan.trials}
+
+
+def _sentence(private: Sequence[Account], total: float, delta: float, uncovered: int) -> str:
+    first = private[0]
+    tag = f"{first.level} ({rounded_up(total)}, {rounded_up(delta)})-DP, {ADJACENCY_WORDS[first.mechanism.adjacency]}"
+    simulated = "" if first.randomness == "secret" else "simulated: "
+    trainings = "training" if len(private) == 1 else "trainings"
+    said = f"All {len(private)} private {trainings} of this study together: {simulated}{tag} (epsilon_study); choosing among their results is covered by it."
+    if uncovered:
+        said += f" {uncovered} {'training' if uncovered == 1 else 'trainings'} without privacy {'is' if uncovered == 1 else 'are'} covered by no guarantee."
+    return said

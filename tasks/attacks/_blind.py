@@ -1,0 +1,67 @@
+"""A classifier of texts that has never seen a model: TF-IDF and logistic regression, scored out of fold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.attacks.blind import SCORES
+from tasks.core.seeds import derive
+from tasks.core.step import StepRun
+from tasks.data.prepared import PreparedData
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FOLDS = 5
+MOST_FEATURES = 50_000
+
+
+def write_scores(data: Path, seed: int, run: StepRun) -> None:
+    """Score every member and non-member by a classifier that was fitted without it, nor any record of its user."""
+    prepared = PreparedData(data)
+    records = pd.concat([prepared.split("train").assign(member=True), prepared.split("nonmembers").assign(member=False)], ignore_index=True)
+    found = records[["id", "member"]].copy()
+    found["score"] = out_of_fold(records, derive(seed, "blind-folds") % 2**32, run)
+    found.to_parquet(run.folder / SCORES, index=False)
+
+
+def out_of_fold(records: pd.DataFrame, seed: int, run: StepRun) -> NDArray[np.float64]:
+    """(N,) scores, larger for likelier members; zeros where a pool is too small to be folded."""
+    from scipy.sparse import hstack
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    member = records["member"].to_numpy(dtype=bool)
+    scores = np.zeros(len(records))
+    if min(member.sum(), (~member).sum()) < FOLDS:
+        return scores
+    texts = _texts(records)
+    lengths = records["text"].str.len().to_numpy(dtype=float)[:, None] / 100
+    for fold, (fitted, scored) in enumerate(_folds(records, member, seed)):
+        run.report.progress(fold, FOLDS, "blind baseline")
+        vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, max_features=MOST_FEATURES)
+        features = hstack([vectorizer.fit_transform(texts.iloc[fitted]), lengths[fitted]]).tocsr()
+        model = LogisticRegression(class_weight="balanced", solver="liblinear", random_state=seed).fit(features, member[fitted])
+        scores[scored] = model.decision_function(hstack([vectorizer.transform(texts.iloc[scored]), lengths[scored]]).tocsr())
+    return scores
+
+
+def _texts(records: pd.DataFrame) -> pd.Series:
+    """Text with its label, as the attacker knows both."""
+    if "label" not in records:
+        return records["text"]
+    return records["text"] + " label_" + records["label"].fillna("").astype(str).str.replace(r"\W", "_", regex=True)
+
+
+def _folds(records: pd.DataFrame, member: NDArray[np.bool_], seed: int) -> Any:
+    """Stratified, with all records of a user in one fold where the data names users."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    if "user" in records and records["user"].nunique() >= FOLDS:
+        groups = records["user"].fillna(records["id"])
+        return StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(records, member, groups)
+    return StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(records, member)

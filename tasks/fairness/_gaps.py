@@ -1,0 +1,60 @@
+"""Accuracy by group and its gaps, with clustered bootstrap intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tasks.core.bootstrap import clustered_interval, clusters_of
+from tasks.core.seeds import numpy_generator
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A value with its 95% interval; no ends where the resamples have no spread."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Accuracy by group, sorted by name; the best group's less the worst's; the worst's."""
+
+    by_group: dict[str, Gap]
+    difference: Gap
+    worst: Gap
+    worst_group: str
+
+
+def gaps(predictions: pd.DataFrame, seed: int, name: str) -> Gaps:
+    """From columns id, group, label, predicted and perhaps user, whose records are drawn whole. Ties go to the first name."""
+    groups = sorted(predictions["group"].unique())
+    correct = (predictions["label"] == predictions["predicted"]).to_numpy(dtype=float)
+    is_of = np.column_stack([(predictions["group"] == group).to_numpy(dtype=float) for group in groups])
+    sums = np.hstack([is_of * correct[:, None], is_of])
+    clusters = clusters_of(predictions)
+
+    def accuracy(total: Floats) -> Floats:
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total[:, : len(groups)] / total[:, len(groups) :])
+
+    point = accuracy(sums.sum(axis=0, keepdims=True))[0]
+    best, worst = int(point.argmax()), int(point.argmin())
+
+    def gap(value: float, column: int, less: int | None, entity: str) -> Gap:
+        def statistic(total: Floats) -> Floats:
+            found = accuracy(total)
+            return np.asarray(found[:, column] - (0.0 if less is None else found[:, less]))
+
+        ends = clustered_interval(sums, statistic, clusters, numpy_generator(seed, "bootstrap", entity=f"{name}/{entity}"))
+        return Gap(value, None, None) if ends is None else Gap(value, min(ends[0], value), max(ends[1], value))
+
+    by_group = {group: gap(float(point[index]), index, None, group) for index, group in enumerate(groups)}
+    return Gaps(by_group, gap(float(point[best] - point[worst]), best, worst, "difference"), by_group[groups[worst]], groups[worst])
