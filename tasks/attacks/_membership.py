@@ -15,14 +15,17 @@ from tasks.core.seeds import numpy_generator
 
 
 def pools(needed: Mapping[str, Path]) -> pd.DataFrame:
-    """One row per record: id, loss, member, score, and user where the data names users."""
+    """One row per record: id, loss, member, score, and user where the data names users. Raises ValueError for a record without a score."""
     parts = [
         pd.read_parquet(needed[f"predictions/{split}"] / "predictions.parquet").assign(member=member)
         for split, member in (("train", True), ("nonmembers", False))
     ]
     table = pd.concat(parts, ignore_index=True)
     blind = pd.read_parquet(needed["blind"] / SCORES)[["id", "score"]]
-    return table[[column for column in ("id", "user", "loss", "member") if column in table]].merge(blind, on="id", validate="one_to_one")
+    found = table[[column for column in ("id", "user", "loss", "member") if column in table]].merge(blind, on="id", validate="one_to_one")
+    if len(found) < len(table):
+        raise ValueError(f"{len(table) - len(found)} of {len(table)} records have no blind score")
+    return found
 
 
 def attacked(table: pd.DataFrame, rates: Mapping[str, float], seed: int) -> dict[str, Interval]:

@@ -15,7 +15,7 @@ from tasks.comparison.table import Table
 
 @dataclass(frozen=True)
 class _Case:
-    """A claim at one grid point, with what the trials say. ``good`` is the summary turned so that higher is better."""
+    """A claim at one grid point, with what the trials say. ``good`` is the summary turned so that higher is better, ``lower`` whether it was."""
 
     claim: Claim
     arms: tuple[str, ...]
@@ -24,6 +24,7 @@ class _Case:
     problem: str | None
     p: float | None
     mark: str = ""
+    lower: bool = False
 
 
 def answers(facts: StudyFacts, table: Table) -> list[Answer]:
@@ -63,7 +64,7 @@ def _case(claim: Claim, arms: tuple[str, ...], table: Table) -> _Case:
     found = summarise(combined.values)
     good = summarise([-value for value in combined.values]) if direction == "lower" else found
     tested = found.n >= FEWEST_SEEDS and found.spread > 0
-    return _Case(claim, arms, found, good, None, _p(claim, found, good) if tested else None, combined.mark)
+    return _Case(claim, arms, found, good, None, _p(claim, found, good) if tested else None, combined.mark, direction == "lower")
 
 
 def _p(claim: Claim, found: Summary, good: Summary) -> float:
@@ -147,7 +148,22 @@ def _sentence(case: _Case, verdict: Verdict, found: Summary, p_holm: float | Non
     else:
         basis = f"{'over' if len(case.arms) == 1 else 'paired over'} {seeds}, p {p_value(p_holm)} after Holm's correction"
     mark = f" {case.mark[0].upper()}{case.mark[1:]}." if case.mark else ""
-    return f"{_OPENINGS[verdict]}: {what} is {shown}{interval} ({basis}).{mark}"
+    return f"{_OPENINGS[verdict]}: {what} is {shown}{interval}{_claimed(case)} ({basis}).{mark}"
+
+
+def _claimed(case: _Case) -> str:
+    """The bound that is claimed; and that less is better, which nobody expects of a number."""
+    claim = case.claim
+    words = {
+        "better": "",
+        "not_worse_by": f"worse by less than {claim.margin:g} is claimed",
+        "equivalent_within": f"less than {claim.margin:g} either way is claimed",
+        "at_least": f"at least {claim.margin:g} is claimed",
+        "at_most": f"at most {claim.margin:g} is claimed",
+    }[claim.form]
+    turned = "lower is better" if case.lower and claim.form in ("better", "not_worse_by") else ""
+    said = ", ".join(part for part in (turned, words) if part)
+    return f"; {said}" if said else ""
 
 
 def _what(case: _Case) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.comparison.comparison import Comparison, Value
 from tasks.comparison.conditions import unlike
 
 MARKS = "abcdefghijklmnopqrstuvwxyz"
-WRITTEN = {"mib": "MiB", "f1": "F1"}
+WRITTEN = {"mib": "MiB", "f1": "F1", "auc": "AUC", "tpr": "TPR", "fpr": "FPR", "1pct": "1%", "01pct": "0.1%"}
 """Words of metric names as people write them."""
+BY_GROUP = "/by_group/"
+"""Stands in the name of a metric of one group: ``fairness/accuracy/by_group/<group>``."""
 
 
 @dataclass(frozen=True)
@@ -24,23 +27,41 @@ class Column:
     @property
     def title(self) -> str:
         """``accuracy``, or ``accuracy (b)``."""
-        name = " ".join(WRITTEN.get(word, word) for word in self.metric.split("/", 1)[1].split("_"))
-        return f"{name} ({self.mark})" if self.mark else name
+        return self._marked(words(self.metric))
 
     @property
     def name(self) -> str:
         """``utility/accuracy``, or ``utility/accuracy (b)``."""
-        return f"{self.metric} ({self.mark})" if self.mark else self.metric
+        return self._marked(self.metric)
+
+    @property
+    def group(self) -> str:
+        """The group that it is about, or ``north (b)``; empty for a metric of all."""
+        group = self.metric.partition(BY_GROUP)[2]
+        return self._marked(group) if group else ""
 
     @property
     def prefix(self) -> str:
         """``utility``, ``privacy``, ..."""
         return self.metric.split("/")[0]
 
+    def _marked(self, text: str) -> str:
+        return f"{text} ({self.mark})" if self.mark else text
+
     def value(self, comparison: Comparison, arm: str) -> Value | None:
         """An arm's number in this column; None where it has none, or has it under other conditions."""
         found = comparison.arms.get(arm, {}).get(self.metric)
         return found if found is not None and (found.value is None or found.conditions == self.conditions) else None
+
+    def measured(self, comparison: Comparison) -> dict[str, Value]:
+        """The arms that have a number in this column, with it."""
+        values = ((arm, self.value(comparison, arm)) for arm in comparison.arms)
+        return {arm: value for arm, value in values if value is not None and value.value is not None}
+
+
+def words(metric: str) -> str:
+    """A metric as people write it, without its family: ``accuracy worst group``."""
+    return " ".join(WRITTEN.get(word, word) for word in re.split("[_/]", metric.split("/", 1)[1]))
 
 
 def columns(comparison: Comparison) -> list[Column]:
@@ -57,12 +78,22 @@ def columns(comparison: Comparison) -> list[Column]:
     return made
 
 
-def marks_explained(found: list[Column]) -> list[str]:
+def widest(comparison: Comparison, found: Sequence[Column], metric: str) -> Column | None:
+    """Of a metric's columns the one in which most arms have a number, the first of several; None where no arm has one."""
+    mine = [column for column in found if column.metric == metric and column.measured(comparison)]
+    return max(mine, key=lambda column: len(column.measured(comparison)), default=None)
+
+
+def marks_explained(found: Sequence[Column]) -> list[str]:
     """For each column that has a mark, the conditions in which it differs from its twins: ``loss (a): task intent``."""
-    said = []
-    for column in found:
-        twins = [other for other in found if other.metric == column.metric]
-        differing = unlike([twin.conditions for twin in twins])
-        if column.mark:
-            said.append(f"{column.title}: " + ", ".join(f"{name} {column.conditions.get(name, 'none')}" for name in differing))
-    return said
+    return [f"{column.title}: {differing}" for column in found if (differing := in_what_it_differs(column, found))]
+
+
+def in_what_it_differs(column: Column, found: Sequence[Column]) -> str:
+    """``task intent``: the conditions of a column that are not those of its twins; empty where it has none."""
+    twins = [other for other in found if other.metric == column.metric]
+    return ", ".join(_said(column.conditions, unlike([twin.conditions for twin in twins])))
+
+
+def _said(conditions: Mapping[str, str], names: Sequence[str]) -> Iterator[str]:
+    return (f"{name} {conditions.get(name, 'none')}" for name in names)

@@ -9,6 +9,7 @@ from tasks.comparison.answering import answers
 from tasks.comparison.comparison import Comparison, Difference, Trial, Value
 from tasks.comparison.conditions import unlike
 from tasks.comparison.gating import gate_results
+from tasks.comparison.reasons import merged
 from tasks.comparison.results import StudyFacts, TrialResult
 from tasks.comparison.statistics import FEWEST_SEEDS, Summary, summarise
 from tasks.comparison.table import Table
@@ -28,6 +29,7 @@ def compare(facts: StudyFacts, trials: Sequence[TrialResult]) -> Comparison:
         claims=tuple(answers(facts, table)),
         gates=tuple(gate_results(facts, table, arms)),
         guarantees={arm.name: arm.guarantee for arm in facts.arms},
+        study_privacy=facts.study_privacy,
         labels=facts.labels,
         trials=tuple(_trial(trial) for trial in trials),
         about=dict(facts.about),
@@ -45,14 +47,24 @@ def arm_value(rows: Mapping[int, Row]) -> Value:
         return Value(value=None, n=len(had), status="unsupported", reason=problem, direction=first.direction)
     found = next(iter(had.values()))
     status: Status = next((row.status for row in had.values() if row.status != "ok"), "ok")
-    reason = next((row.reason for row in had.values() if row.reason), None)
-    if len(had) < len(rows):
-        reason = f"{len(had)} of {len(rows)} seeds have it"
-    common: dict[str, Any] = {"status": status, "reason": reason, "direction": found.direction, "conditions": found.conditions}
+    reason = _reason(rows, had, status)
+    records = found.n if len({row.n for row in had.values()}) == 1 else None
+    common: dict[str, Any] = {"status": status, "reason": reason, "direction": found.direction, "conditions": found.conditions, "records": records}
     if len(rows) == 1:
         return Value(value=found.value, low=found.low, high=found.high, n=found.n, interval=found.interval, **common)
     summary = _within_range(summarise([row.value for row in had.values() if row.value is not None]), found)
     return Value(value=summary.mean, low=summary.low, high=summary.high, n=summary.n, interval=None if summary.low is None else "runs", **common)
+
+
+def _reason(rows: Mapping[int, Row], had: Mapping[int, Row], status: Status) -> str | None:
+    """What must be known of an arm's number: why its seeds are doubted, how many of them, and how many have no number."""
+    doubted = [row for row in had.values() if row.status == status]
+    said = merged(row.reason for row in doubted if row.reason)
+    if said and len(doubted) < len(had):
+        said.append(f"so in {len(doubted)} of {len(had)} seeds")
+    if len(had) < len(rows):
+        said.append(f"{len(had)} of {len(rows)} seeds have it")
+    return "; ".join(said) or None
 
 
 def _within_range(summary: Summary, row: Row) -> Summary:

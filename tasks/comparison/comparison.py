@@ -10,18 +10,26 @@ from tasks.core.measures import Direction, Status
 
 Verdict = Literal["holds", "contradicted", "not shown", "descriptive", "unanswered"]
 
+EPSILON, DELTA = "privacy/epsilon", "privacy/delta"
+SPENT = (EPSILON, DELTA, "privacy/noise_multiplier")
+"""What a private training spends: exact and known before it trains, so that no arm does well or badly by it."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Value(_Part):
-    """A metric of an arm. ``interval`` is ``runs`` (t over seeds, ``n`` seeds) or ``items`` (within the one trial, ``n`` items)."""
+    """A metric of an arm. ``interval`` is ``runs`` (t over seeds, ``n`` seeds) or ``items`` (within the one trial, ``n`` items).
+
+    ``records`` is how many records each seed's number is over; None where the seeds differ or none was said.
+    """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     n: int | None = None
+    records: int | None = None
     interval: Literal["items", "runs"] | None = None
     status: Status = "ok"
     reason: str | None = None
@@ -74,6 +82,16 @@ class GateResult(_Part):
     sentence: str
 
 
+class StudyPrivacy(_Part):
+    """What all private trainings of a study spend together. ``epsilon`` is None where they do not compose; ``uncovered`` ones have no privacy."""
+
+    epsilon: float | None
+    delta: float | None
+    trials: int
+    uncovered: int
+    sentence: str
+
+
 class Trial(_Part):
     """One trial, for plots and tables of single runs."""
 
@@ -95,13 +113,14 @@ class Comparison(_Part):
     claims: tuple[Answer, ...]
     gates: tuple[GateResult, ...]
     guarantees: dict[str, str]
+    study_privacy: StudyPrivacy | None = None
     labels: tuple[str, ...]
     trials: tuple[Trial, ...]
     about: dict[str, str] = Field(description="Conditions of every number: versions, commit, data.")
 
     def metrics(self) -> list[str]:
-        """Every metric that some arm has, utility first, costs last."""
+        """Every metric that some arm has, utility first, costs last; what was spent on privacy before what attacks found."""
         names = dict.fromkeys(metric for values in self.arms.values() for metric in values)
         order = ("utility", "fairness", "privacy", "federated", "cost")
         place = {prefix: index for index, prefix in enumerate(order)}
-        return sorted(names, key=lambda name: place.get(name.split("/")[0], len(order)))
+        return sorted(names, key=lambda name: (place.get(name.split("/")[0], len(order)), SPENT.index(name) if name in SPENT else len(SPENT)))

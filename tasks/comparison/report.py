@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tasks.comparison import plots
-from tasks.comparison.columns import Column, columns
-from tasks.comparison.comparison import Comparison, Difference, Value
+from tasks.comparison.cells import CONFOUNDED, basis, cell, written
+from tasks.comparison.columns import BY_GROUP, Column, columns
+from tasks.comparison.comparison import SPENT, Comparison, Difference
+from tasks.comparison.frontier import BLIND_AUC
+from tasks.comparison.glossary import glossary
+from tasks.comparison.groups import group_tables
+from tasks.comparison.guarantees import guarantee_notes
 from tasks.comparison.numbers import number, signed
-from tasks.comparison.terminal import basis, cell
+from tasks.comparison.pareto import pareto
+from tasks.comparison.plots import plots
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 TEMPLATE = "report.html.jinja"
-MOST_DOT_PLOTS = 6
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A drawing and what it shows, in words."""
-
-    caption: str
-    svg: str
+PRIVACY, ATTACKS = "privacy", "privacy: what attacks find"
+FAMILIES = ("utility", "fairness", PRIVACY, ATTACKS)
+"""The order of the tables; others follow."""
 
 
 def report(comparison: Comparison) -> str:
@@ -29,18 +33,25 @@ def report(comparison: Comparison) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.globals.update(cell=cell, difference=_difference)
+    environment.globals.update(cell=cell, difference=_difference, status=_status, CONFOUNDED=CONFOUNDED)
+    environment.filters["breakable"] = _breakable
     found = columns(comparison)
+    front = pareto(comparison, found)
     values: dict[str, Any] = {
         "comparison": comparison,
         "basis": basis(comparison),
-        "columns": found,
-        "tables": _by_prefix(found),
+        "tables": _families(found),
+        "groups": group_tables(comparison, found),
+        "guarantee_notes": guarantee_notes(comparison),
         "answers": [(answer.verdict.capitalize(), answer.sentence.partition(": ")[2], answer) for answer in comparison.claims],
-        "plots": _plots(comparison, found),
+        "front": front,
+        "name_width": _name_width(comparison),
+        "differences": [found for found in comparison.differences if _worth_a_line(found.metric)],
+        "plots": plots(comparison, found),
+        "glossary": glossary(comparison, front),
         "notes": _notes(comparison),
         "marked": any(column.mark for column in found),
-        "conditions": [(column, _first(comparison, column)) for column in found],
+        "conditions": _conditions(comparison, found),
         "failed": [trial for trial in comparison.trials if trial.status == "failed"],
         "summary": _summary(comparison, found),
     }
@@ -53,50 +64,99 @@ def _difference(found: Difference) -> str:
     return f"{signed(found.value)}{interval}"
 
 
-def _notes(comparison: Comparison) -> dict[str, list[str]]:
-    """What must be known of single numbers: why there is none, or under what doubt it stands. By arm and reason, with the metrics."""
-    said: dict[str, list[str]] = {}
+def _status(found: Difference) -> str:
+    """How far a difference may be read; why it is confounded is said once, with the tables."""
+    before, confounded, _ = (found.reason or "").partition(f"{CONFOUNDED.strip(' ()')}: ")
+    status = "" if found.status == "ok" and confounded else found.status
+    return ", ".join(part for part in (status, before.rstrip("; "), "confounded" if confounded else "") if part)
+
+
+def _worth_a_line(metric: str) -> bool:
+    """Whether arms are better or worse by a metric: not by what they spent, nor by what an attack reaches without the model."""
+    return not metric.startswith("cost/") and metric not in SPENT and BY_GROUP not in metric and not metric.endswith(BLIND_AUC)
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may be broken between the parts of its grid point."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"([\[,])", r"\1<wbr>", str(escape(name))))  # noqa: S704
+
+
+def _name_width(comparison: Comparison) -> float:
+    """Width of a column of arms in rem, in which the longest part of a name stands whole."""
+    longest = max((len(part) for arm in comparison.arms for part in re.split(r"[\[,]", arm)), default=0)
+    return min(20.0, max(9.0, 0.6 * longest))
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    """What must be known of single numbers: why there is none, or under what doubt it stands. Arms of which the same is said share a line."""
+    said: dict[tuple[str, str], list[str]] = {}
     for arm, values in comparison.arms.items():
         for metric, value in values.items():
             if value.reason:
                 status = "" if value.status == "ok" else f"{value.status.replace('_', ' ')}: "
-                said.setdefault(f"{arm}: {status}{value.reason}", []).append(metric)
-    return said
+                said.setdefault((arm, f"{status}{value.reason}"), []).append(metric)
+    arms: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (arm, reason), metrics in said.items():
+        arms.setdefault((reason, tuple(metrics)), []).append(arm)
+    return [f"{_together(found, comparison)}: {reason} ({', '.join(metrics)})" for (reason, metrics), found in arms.items()]
 
 
-def _by_prefix(found: list[Column]) -> dict[str, list[Column]]:
-    tables: dict[str, list[Column]] = {}
+def _together(arms: Sequence[str], comparison: Comparison) -> str:
+    return "all arms" if len(arms) == len(comparison.arms) > 1 else ", ".join(arms)
+
+
+def _families(found: list[Column]) -> dict[str, list[Column]]:
+    """The columns of each table, single groups left out. Privacy has one always: each arm's guarantee stands in it, beside what was spent."""
+    tables: dict[str, list[Column]] = {family: [] for family in FAMILIES}
     for column in found:
-        tables.setdefault(column.prefix, []).append(column)
-    return tables
+        if not column.group:
+            attack = column.prefix == PRIVACY and column.metric not in SPENT
+            tables.setdefault(ATTACKS if attack else column.prefix, []).append(column)
+    return {family: mine for family, mine in tables.items() if mine or family == PRIVACY}
 
 
-def _first(comparison: Comparison, column: Column) -> Value | None:
-    """A number of the column, for what all of them share."""
-    values = (column.value(comparison, arm) for arm in comparison.arms)
-    return next((value for value in values if value is not None and value.value is not None), None)
+@dataclass(frozen=True)
+class _Conditions:
+    """What all numbers of a column share, for one line of the table of conditions."""
+
+    name: str
+    better: str
+    conditions: tuple[tuple[str, str], ...]
+    records: int | None
+    measured: bool
 
 
-def _plots(comparison: Comparison, found: list[Column]) -> list[Plot]:
-    """Every measured metric but the costs as dots, then utility against what it costs."""
-    measured = [column for column in found if column.prefix != "cost" and _first(comparison, column) is not None]
-    made = [Plot(f"{column.name} by arm", plots.dots(comparison, column)) for column in measured[:MOST_DOT_PLOTS]]
-    leading = next((column for column in measured if column.prefix == "utility"), None)
-    seconds = next((column for column in found if column.metric == "cost/train_seconds" and _first(comparison, column) is not None), None)
-    if leading is not None and seconds is not None and len(comparison.arms) > 1:
-        made.append(Plot(f"{leading.name} against {seconds.name}", plots.against(comparison, seconds, leading)))
-    return made
+def _conditions(comparison: Comparison, found: list[Column]) -> list[_Conditions]:
+    """One line per column, and one for all groups of a metric that were measured alike."""
+    lines: list[_Conditions] = []
+    for column in found:
+        values = list(column.measured(comparison).values())
+        measured, group, _ = column.metric.partition(BY_GROUP)
+        sizes = {value.records for value in values}
+        line = _Conditions(
+            name=f"{measured}{group}…" if group else column.name,
+            better=values[0].direction if values else "",
+            conditions=tuple(column.conditions.items()),
+            records=None if group or len(sizes) != 1 else sizes.pop(),
+            measured=bool(values),
+        )
+        lines += [line] if line not in lines else []
+    return lines
 
 
 def _summary(comparison: Comparison, found: list[Column]) -> list[str]:
-    """What the numbers say where no claim was made: the best arm of each utility and fairness metric."""
+    """What the numbers say where no claim was made: the best arms of each metric that says how an arm did."""
     said = []
     for column in found:
-        values = {arm: value for arm in comparison.arms if (value := column.value(comparison, arm)) is not None and value.value is not None}
+        values = column.measured(comparison)
         direction = next((value.direction for value in values.values()), "none")
-        if column.prefix == "cost" or direction == "none" or len(values) < 2:
+        if not _worth_a_line(column.metric) or direction == "none" or len(values) < 2:
             continue
-        sign = 1 if direction == "higher" else -1
-        best = max(values, key=lambda arm: sign * float(values[arm].value or 0.0))
-        said.append(f"{column.name}: {best} has the best number, {cell(values[best])}.")
+        numbers = {arm: float(value.value or 0.0) for arm, value in values.items()}
+        highest = max(numbers.values()) if direction == "higher" else min(numbers.values())
+        best = [arm for arm, value in numbers.items() if value == highest]
+        words = "all arms have the same number" if len(best) == len(values) else f"{' and '.join(best)} {'has' if len(best) == 1 else 'have'} the best number"
+        said.append(f"{column.name}: {words}, {written(column.metric, values[best[0]])}.")
     return said

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tasks.comparison.claims import Claim
+from tasks.comparison.comparison import StudyPrivacy
 from tasks.comparison.gates import Gate
 from tasks.core.measures import Row
 
@@ -36,6 +37,7 @@ class StudyFacts:
         baseline: the arm as written that the others are compared with, each at its own grid point.
         labels: rules that mark numbers, in words.
         about: other conditions of every number by name: versions, commit, data.
+        study_privacy: what all private trainings spend together; None where there is none.
     """
 
     name: str
@@ -46,6 +48,7 @@ class StudyFacts:
     gates: tuple[Gate, ...] = ()
     labels: tuple[str, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
+    study_privacy: StudyPrivacy | None = None
 
     def named(self, name: str) -> list[ArmFacts]:
         """The arms that a name in a claim or gate stands for: one, or an arm as written at every grid point."""

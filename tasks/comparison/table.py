@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from tasks.comparison.conditions import unlike
+from tasks.comparison.reasons import merged
 from tasks.comparison.results import TrialResult
 from tasks.core.measures import Direction, Row
 
@@ -31,7 +32,7 @@ class Combined:
 
 def mark(rows: Iterable[Row]) -> str:
     """Why some of the numbers are confounded, in one phrase; empty where none is."""
-    reasons = sorted({row.reason or "no reason was given" for row in rows if row.status == "confounded"})
+    reasons = merged(row.reason or "no reason was given" for row in rows if row.status == "confounded")
     return f"confounded: {'; '.join(reasons)}" if reasons else ""
 
 

@@ -1,13 +1,15 @@
-"""The comparison on a terminal: one table per family of metrics, then claims, gates and labels."""
+"""The comparison on a terminal: one table per family of metrics, then guarantees, claims, gates and labels."""
 
 from __future__ import annotations
 
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from tasks.comparison.cells import basis, cell
 from tasks.comparison.columns import Column, columns, marks_explained
-from tasks.comparison.comparison import Comparison, Value
-from tasks.comparison.numbers import with_interval
+from tasks.comparison.comparison import DELTA, Comparison
+from tasks.comparison.guarantees import NONE, guarantee_notes
+from tasks.comparison.pareto import pareto
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,18 +21,19 @@ _STYLES = {"holds": "green", "contradicted": "red", "not shown": "yellow", "desc
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print it."""
     console.print(f"\n{comparison.study}" + (f": {comparison.question}" if comparison.question else ""), style="bold", markup=False)
-    for prefix, found in groupby(columns(comparison), key=lambda column: column.prefix):
-        _table(comparison, prefix, list(found), console)
-    for explained in marks_explained(columns(comparison)):
+    found = columns(comparison)
+    shown = _shown(found)
+    for prefix, family in groupby(shown, key=lambda column: column.prefix):
+        _table(comparison, prefix, list(family), console)
+    for explained in marks_explained(shown):
         console.print(explained, style="dim", markup=False)
     console.print(basis(comparison), style="dim", markup=False)
     if len(comparison.arms) > 1:
         console.print(f"baseline: {comparison.baseline}", style="dim", markup=False)
-    for arm, guarantee in comparison.guarantees.items():
-        if guarantee != "none":
-            console.print(f"guarantee of {arm}: {guarantee}", markup=False)
-    if all(guarantee == "none" for guarantee in comparison.guarantees.values()):
-        console.print("privacy guarantee: none", style="dim", markup=False)
+    _print_guarantees(comparison, console)
+    front = pareto(comparison, found)
+    if front is not None:
+        console.print(front.sentence, markup=False)
     for label in comparison.labels:
         console.print(f"label: {label}", style="yellow", markup=False)
     for answer in comparison.claims:
@@ -40,37 +43,25 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(f"gate: {gate.sentence}", style="green" if gate.passed else "red", markup=False)
 
 
-def basis(comparison: Comparison) -> str:
-    """What the intervals of the tables are over."""
-    kinds = {value.interval for values in comparison.arms.values() for value in values.values() if value.interval}
-    words = []
-    if "runs" in kinds:
-        seeds = sorted({value.n or 0 for values in comparison.arms.values() for value in values.values() if value.interval == "runs"})
-        words.append(f"[low, high]: 95% t interval over {seeds[0] if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'} seeds")
-    if "items" in kinds:
-        words.append("[low, high]: 95% bootstrap interval over test records of the one seed")
-    return "; ".join(words) or "no intervals"
+def _shown(found: list[Column]) -> list[Column]:
+    """Without delta, which stands in the guarantee, and without single groups, unless fairness has nothing else."""
+    whole = [column for column in found if column.metric != DELTA and not column.group]
+    return whole if any(column.prefix == "fairness" for column in whole) else [column for column in found if column.metric != DELTA]
 
 
-def cell(value: Value | None) -> str:
-    """One number with its interval, or why there is none."""
-    if value is None:
-        return ""
-    if value.value is None:
-        return value.status.replace("_", " ")
-    mark = " (confounded)" if value.status == "confounded" else ""
-    return with_interval(value.value, value.low, value.high) + mark
-
-
-def _mean(value: Value | None) -> str:
-    """A cost in short: its interval stands in the report."""
-    return cell(value if value is None else value.model_copy(update={"low": None, "high": None}))
+def _print_guarantees(comparison: Comparison, console: Console) -> None:
+    for arm, guarantee in comparison.guarantees.items():
+        if guarantee != NONE:
+            console.print(f"guarantee of {arm}: {guarantee}", markup=False)
+    if all(guarantee == NONE for guarantee in comparison.guarantees.values()):
+        console.print("privacy guarantee: none", style="dim", markup=False)
+    for note in guarantee_notes(comparison):
+        console.print(note, markup=False)
 
 
 def _table(comparison: Comparison, prefix: str, found: list[Column], console: Console) -> None:
-    """One table, or several where the columns do not fit side by side; intervals go below their numbers before that."""
-    shown = _mean if prefix == "cost" else cell
-    cells = [[shown(column.value(comparison, arm)) for arm in comparison.arms] for column in found]
+    """One table, or several where the columns do not fit side by side; intervals go below their numbers before that. Those of costs are left out."""
+    cells = [[cell(comparison, column, arm, interval=prefix != "cost") for arm in comparison.arms] for column in found]
     arms = min(max(len("arm"), *map(len, comparison.arms)), console.width // 3)
     room = console.width - arms - GAP
     if sum(_width(texts) + GAP for texts in cells) > room:

@@ -34,7 +34,7 @@ class Gaps:
 
 
 def gaps(predictions: pd.DataFrame, seed: int, name: str) -> Gaps:
-    """From columns id, group, label, predicted and perhaps user, whose records are drawn whole. Ties go to the first name."""
+    """From columns id, group, label, predicted and perhaps user, whose records are drawn whole. Two groups at least; ties go to the first name."""
     groups = sorted(predictions["group"].unique())
     correct = (predictions["label"] == predictions["predicted"]).to_numpy(dtype=float)
     is_of = np.column_stack([(predictions["group"] == group).to_numpy(dtype=float) for group in groups])
@@ -46,7 +46,8 @@ def gaps(predictions: pd.DataFrame, seed: int, name: str) -> Gaps:
             return np.asarray(total[:, : len(groups)] / total[:, len(groups) :])
 
     point = accuracy(sums.sum(axis=0, keepdims=True))[0]
-    best, worst = int(point.argmax()), int(point.argmin())
+    best = int(point.argmax())
+    worst = int(point.argmin()) if point.min() < point.max() else 1  # all alike: still two groups, whose difference has a spread
 
     def gap(value: float, column: int, less: int | None, entity: str) -> Gap:
         def statistic(total: Floats) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from tasks.privacy.mechanism import ADJACENCY_WORDS, Mechanism
@@ -93,5 +94,7 @@ def rounded_up(value: float) -> str:
     """Three digits, never less than the value: ``3``, ``2.99``, ``7.7e-06``."""
     if value <= 0:
         return "0"
-    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
-    return f"{math.ceil(value / unit - 1e-9) * unit:.3g}"
+    if not math.isfinite(value):
+        return str(value)
+    exact = Decimal(repr(float(value)))
+    return f"{float(exact.quantize(Decimal((0, (1,), exact.adjusted() - 2)), rounding=ROUND_CEILING)):.3g}"

@@ -31,11 +31,15 @@ class Accountant(ABC):
 
     @abstractmethod
     def epsilon(self, mechanism: Mechanism, delta: float) -> Bound:
-        """The bound at a delta."""
+        """The bound at a delta. Raises OutOfReach where its arithmetic gives none."""
 
 
 class AccountingError(UserError):
     """Two accountants contradict each other: one of them is wrong, so no number is reported."""
+
+
+class OutOfReach(UserError):
+    """An accountant that supports a mechanism, but whose arithmetic gives no number for it at this delta."""
 
 
 @cache

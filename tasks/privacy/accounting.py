@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
-from tasks.privacy.accountant import AccountingError, Bound, accountants, epsilon
+from tasks.privacy.accountant import AccountingError, Bound, OutOfReach, accountants, epsilon
 from tasks.privacy.accountants.prv import ERROR, LARGEST
 from tasks.privacy.mechanism import Mechanism
 
@@ -13,12 +14,13 @@ SLACK = 0.01
 
 
 def bounds(mechanism: Mechanism, delta: float) -> dict[str, Bound]:
-    """The bound of every accountant that supports the mechanism, at least one. Raises AccountingError where two contradict each other."""
+    """The bound of every accountant that supports the mechanism and has a number for it. Raises AccountingError where two contradict each other."""
     found: dict[str, Bound] = {}
     for name, accountant in accountants().items():
         out_of_reach = name == "prv" and min((bound.high for bound in found.values()), default=0.0) + ERROR > LARGEST
         if accountant.unsupported(mechanism) is None and not out_of_reach:
-            found[name] = epsilon(name, mechanism, delta)
+            with suppress(OutOfReach):
+                found[name] = epsilon(name, mechanism, delta)
     agree(found)
     return found
 

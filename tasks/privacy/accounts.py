@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +18,7 @@ from tasks.privacy.mechanism import Adjacency, Mechanism, Repetition
 from tasks.privacy.noise import Noise
 from tasks.privacy.sampler import Sampler, Schedule
 
-REVISION = 1
+REVISION = 2
 """Raise it when calibration or accounting changes."""
 
 
@@ -52,7 +53,7 @@ def spend(
         "revision": REVISION,
     }
     path = home() / "mlruns" / "cache" / "accounts" / f"{digest(_plain(asked))}.json"
-    kept = _read(path)
+    kept = _read(path, _plain(asked))
     if kept is None:
         kept = _worked_out(mechanism_of, accountant, delta, target_epsilon, noise_multiplier)
         _write(path, {**kept, "asked": _plain(asked)})
@@ -60,13 +61,16 @@ def spend(
 
 
 def _worked_out(mechanism_of: Any, accountant: str, delta: float, target: float | None, noise_multiplier: float | None) -> dict[str, Any]:
-    from tasks.privacy.accountant import AccountingError
+    from tasks.privacy.accountant import AccountingError, accountants
     from tasks.privacy.accounting import bounds
     from tasks.privacy.calibrating import calibrate
 
     multiplier = noise_multiplier if target is None else calibrate(mechanism_of, target, delta, accountant)
     assert multiplier is not None  # the block has exactly one of the two
     epsilons = {name: bound.high for name, bound in bounds(mechanism_of(multiplier), delta).items()}
+    if accountant not in epsilons:
+        why = accountants()[accountant].unsupported(mechanism_of(multiplier)) or f"{accountant} works out no epsilon as large, or at a delta as small"
+        raise AccountingError(f"{why}: write another privacy.accountant ({' or '.join(epsilons) or 'none has a number'})")
     if target is not None and epsilons[accountant] > target:
         raise AccountingError(f"noise multiplier {multiplier:.6g} gives epsilon {epsilons[accountant]:.6g}, above the target {target:g}")
     return {"noise_multiplier": multiplier, "epsilons": epsilons}
@@ -88,13 +92,15 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """A kept account; None where there is none, or none that can be read."""
+def _read(path: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A kept account; None where there is none, or none that can be read and answers what is asked."""
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):
+        found = json.loads(path.read_text())
+        epsilons = {str(name): float(value) for name, value in found["epsilons"].items()}
+        kept = {"noise_multiplier": float(found["noise_multiplier"]), "epsilons": epsilons}
+        return kept if found["asked"] == asked and asked["accountant"] in epsilons else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return found if {"noise_multiplier", "epsilons"} <= found.keys() else None
 
 
 def _write(path: Path, values: Mapping[str, Any]) -> None:
@@ -105,4 +111,5 @@ def _write(path: Path, values: Mapping[str, Any]) -> None:
         aside.write_text(json.dumps(values, indent=1) + "\n")
         aside.replace(path)
     except OSError:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()

@@ -14,7 +14,10 @@ from tasks.privacy.mechanism import Mechanism
 TOLERANCE = 1e-3
 """Epsilon lies at most this share below its target."""
 LEAST, MOST = 0.05, 1e5
-MOST_LOOKS = 20
+ADVICE = "raise it, raise privacy.delta, or train for fewer steps"
+SECANTS, MOST_LOOKS = 8, 40
+JUMP = 1e-4
+"""How near, in noise, the two sides of a jump of epsilon are told apart."""
 RDP_EXCESS, REPLACE_EXCESS = 1.15, 1.6
 """RDP says about this much more than PLD, and replace-one costs about this much more than add/remove: where the exact search begins."""
 USUAL_SLOPE, SHALLOWEST = -1.3, -0.3
@@ -29,9 +32,15 @@ class CalibrationError(UserError):
 
 
 def calibrate(mechanism_of: MechanismOf, target_epsilon: float, delta: float, accountant: str) -> float:
-    """The noise multiplier at which the accountant's epsilon is at most the target, and at least (1 - TOLERANCE) of it. Raises CalibrationError."""
+    """The noise multiplier at which the accountant's epsilon is at most the target, and at least (1 - TOLERANCE) of it, if it does not jump there.
+
+    Raises CalibrationError, and OutOfReach where the accountant has no number at this delta.
+    """
     rough = partial(_epsilon, _by_rdp(mechanism_of), delta, "rdp")
-    first, slope = _bracket(rough, target_epsilon * _excess(mechanism_of(1.0), accountant))
+    found = _bracket(rough, target_epsilon * _excess(mechanism_of(1.0), accountant))
+    if found is None:
+        raise CalibrationError(f"target_epsilon {target_epsilon:g} asks for a noise multiplier above {MOST:g}: {ADVICE}")
+    first, slope = found
     return _secant(partial(_epsilon, mechanism_of, delta, accountant), target_epsilon, first, slope)
 
 
@@ -45,13 +54,16 @@ def _excess(mechanism: Mechanism, accountant: str) -> float:
     return (1.0 if accountant == "rdp" else RDP_EXCESS) / (REPLACE_EXCESS if mechanism.adjacency == "replace-one" else 1.0)
 
 
-def _bracket(epsilon: Callable[[float], float], target: float) -> tuple[float, float]:
-    """Noise that meets a target nearly, by bisection in the logarithm, and the slope of log epsilon against log noise there."""
+def _bracket(epsilon: Callable[[float], float], target: float) -> tuple[float, float] | None:
+    """Noise that meets a target nearly, by bisection in the logarithm, and the slope of log epsilon against log noise there.
+
+    None where no noise up to MOST meets it.
+    """
     low, high = LEAST, 1.0
     while (found := epsilon(high)) > target:
         low, high = high, 2 * high
         if high > MOST:
-            raise CalibrationError(f"target_epsilon {target:.3g} asks for a noise multiplier above {MOST:g}: raise it, raise delta, or train for fewer steps")
+            return None
     looks = {high: found}
     while high / low > 1.02:
         middle = math.sqrt(low * high)
@@ -63,18 +75,36 @@ def _bracket(epsilon: Callable[[float], float], target: float) -> tuple[float, f
 
 
 def _secant(epsilon: Callable[[float], float], target: float, noise: float, slope: float) -> float:
-    """Steps on log epsilon against log noise, which is nearly a line, each aiming a little below the target."""
+    """Steps on log epsilon against log noise, which is nearly a line, each aiming a little below the target; halving where it is none.
+
+    An accountant may jump over the target (RDP from its highest order to zero): then the least noise on the right side of the jump.
+    """
     last: tuple[float, float] | None = None
-    for _ in range(MOST_LOOKS):
-        found = epsilon(noise)
+    little, enough = 0.0, math.inf
+    for look in range(MOST_LOOKS):
+        found = epsilon(noise) if noise <= MOST else math.inf
+        if not math.isfinite(found):
+            break
         if target * (1 - TOLERANCE) <= found <= target or (noise <= LEAST and found <= target):
             return noise
+        little, enough = (noise, enough) if found > target else (little, noise)
+        if enough <= little * (1 + JUMP):
+            return enough
         here = (math.log(noise), math.log(max(found, 1e-12)))
         if last is not None and last[0] != here[0]:
             slope = min((here[1] - last[1]) / (here[0] - last[0]), SHALLOWEST)
         last = here
         noise = max(LEAST, math.exp(here[0] + (math.log(target * (1 - TOLERANCE / 2)) - here[1]) / slope))
-    raise CalibrationError(f"target_epsilon {target:g} could not be met to {TOLERANCE:.1%}: give privacy.noise_multiplier instead")
+        if look >= SECANTS or not little < noise < enough:
+            noise = max(LEAST, _between(little, enough))
+    raise CalibrationError(f"target_epsilon {target:g} could not be met to {TOLERANCE:.1%}: {ADVICE}, or give privacy.noise_multiplier instead")
+
+
+def _between(little: float, enough: float) -> float:
+    """Halfway in the logarithm, or twice or half of the one that is known."""
+    if little and math.isfinite(enough):
+        return math.sqrt(little * enough)
+    return 2 * little if little else enough / 2
 
 
 def _epsilon(mechanism_of: MechanismOf, delta: float, accountant: str, noise: float) -> float:

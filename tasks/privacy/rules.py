@@ -30,8 +30,10 @@ def _tied_by_kind(facts: Facts) -> bool:
 
 
 def _delta_above(facts: Facts, size: object) -> bool:
-    delta = facts.get("privacy.delta")
-    return private(facts) and isinstance(size, int) and delta is not None and delta > 1 / size
+    """By the delta that holds: where none is given, 1 / (10 public_size)."""
+    public = facts.get("data.public_size")
+    delta = facts.get("privacy.delta", None if public is None else 1 / (10 * public))
+    return private(facts) and isinstance(size, int) and size > 0 and delta is not None and delta > 1 / size
 
 
 def _prv_out_of_reach(facts: Facts) -> bool:
@@ -197,7 +199,7 @@ RULES = (
         id="PRIV-19",
         when=lambda facts: bool(facts.get("search")) and private(facts) and facts.get("privacy.accountant") != "rdp",
         verdict="refuse",
-        sentence="a search by random stopping is accounted by rdp alone: write privacy.accountant: rdp",
+        sentence="a search by random stopping is accounted by rdp alone: write privacy.accountant: rdp, with adjacency add-remove or zero-out",
         source="Papernot and Steinke, ICLR 2022: the price is known in Renyi divergence; dp-accounting has it for rdp",
         path="privacy.accountant",
     ),
@@ -224,5 +226,14 @@ RULES = (
         sentence="training.expected_batch_size is above data.public_size: no sampling rate can be had; lower it",
         source="the rate is expected batch size over public size, a probability",
         path="training.expected_batch_size",
+    ),
+    Rule(
+        id="PRIV-23",
+        when=lambda facts: bool(facts.get("search")) and "test" in facts.get("facts.counts", {}) and "validation" not in facts.get("facts.counts", {}),
+        verdict="refuse",
+        sentence="a search needs a validation split to score each training on, and the data has none: give one (files: data.validation)",
+        source="scores of training records are not private, and the test split is for the one model that is released",
+        path="search",
+        stage="data",
     ),
 )

@@ -41,8 +41,8 @@ class Schedule:
 
     @property
     def steps(self) -> int:
-        """All steps."""
-        return max(1, round(self.epochs / self.rate))
+        """All steps, as the loop counts them."""
+        return max(1, round(self.epochs * self.per_epoch))
 
 
 class Batches(Protocol):

@@ -7,11 +7,12 @@ import io
 import pytest
 from rich.console import Console
 
+from tasks.comparison.cells import basis
 from tasks.comparison.compare import compare
 from tasks.comparison.comparison import Comparison
 from tasks.comparison.numbers import with_interval
 from tasks.comparison.results import TrialResult
-from tasks.comparison.terminal import basis, print_comparison
+from tasks.comparison.terminal import print_comparison
 from tests.comparison.studies import facts, failed, row, trials
 from tests.comparison.test_report import study
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from specs.kinds import kinds, study_class
 from specs.soundness import all_rules, findings
-from tasks.core.rules import Facts, Rule, check
+from tasks.core.rules import Facts, Rule, Stage, check
 from tests.specs.given import SMALL, loaded, refused
 
 Values = dict[str, Any]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 def learnt_on(corpus: str) -> Values:
@@ -25,6 +26,28 @@ def counted(public_size: int, train: int) -> Values:
     return {"data": {"kind": "files", "public_size": public_size}, "facts": {"counts": {"train": train}}}
 
 
+def private(privacy: Values | None = None, **others: Any) -> Values:
+    """A private trial; ``privacy`` holds what is not the default."""
+    usual = {"kind": "dp-sgd", "target_epsilon": 3.0, "adjacency": "add-remove", "accountant": "pld"}
+    parts = {"sampler": {"kind": "poisson"}, "noise": {"kind": "constant"}, "clipping": engine("opacus-ghost")}
+    return {"data": {"kind": "clinc150", "public_size": 1000}, "privacy": {**usual, **parts, **(privacy or {})}, **others}
+
+
+def engine(kind: str) -> Values:
+    return {"engine": {"kind": kind}}
+
+
+def clipped_by(kind: str, **others: Any) -> Values:
+    return private({"clipping": engine(kind)}, **others)
+
+
+def built(kind: str = "opacus-ghost", **facts: Any) -> Values:
+    """What is known of a network when it was built."""
+    return {"privacy": private({"clipping": engine(kind)})["privacy"], "facts": {"cross_example": None, "tied": None, "base": None, **facts}}
+
+
+SHUFFLE = {"sampler": {"kind": "shuffle"}}
+SEARCH = {"kind": "random-stopping"}
 ATTACKS = [{"kind": "loss-threshold"}]
 
 CASES: dict[str, tuple[Values, Values]] = {
@@ -36,6 +59,29 @@ CASES: dict[str, tuple[Values, Values]] = {
         {"data": {"kind": "synthetic-assistant", "task": "joint"}, "model": {"kind": "linear"}},
         {"data": {"kind": "synthetic-assistant", "task": "intent"}, "model": {"kind": "linear"}},
     ),
+    "PRIV-01": (private(data={"kind": "clinc150"}), private()),
+    "PRIV-02": (private(SHUFFLE), private({**SHUFFLE, "adjacency": "zero-out"})),
+    "PRIV-03": (private({**SHUFFLE, "adjacency": "zero-out"}), private({"adjacency": "zero-out"})),
+    "PRIV-04": (private({"adjacency": "replace-one", "accountant": "rdp"}), private({"adjacency": "zero-out", "accountant": "rdp"})),
+    "PRIV-05": (private({"accountant": "gdp"}), private({"accountant": "prv"})),
+    "PRIV-06": (private({"accountant": "prv", "target_epsilon": 10.1}), private({"accountant": "prv", "target_epsilon": 10.0})),
+    "PRIV-07": (private({"delta": 1.001e-3}), private({"delta": 1e-3})),
+    "PRIV-08": (private({"delta": 1e-3}, facts={"counts": {"train": 1001}}), private({"delta": 1e-3}, facts={"counts": {"train": 1000}})),
+    "PRIV-09": (private(sweep={"trials": 2}), private(sweep={"trials": 2}, search=SEARCH)),
+    "PRIV-10": (built(cross_example="encoder.norm"), built()),
+    "PRIV-11": (clipped_by("opacus-ghost", model={"kind": "gpt2"}), clipped_by("opacus-hooks", model={"kind": "gpt2"})),
+    "PRIV-12": (built(tied="embedding.weight and head.weight"), built("opacus-hooks", tied="embedding.weight and head.weight")),
+    "PRIV-13": (clipped_by("vmap", model={"kind": "bert"}), clipped_by("vmap", model={"kind": "bilstm"})),
+    "PRIV-14": (clipped_by("opacus-ghost", training={"precision": "bf16"}), clipped_by("opacus-hooks", training={"precision": "bf16"})),
+    "PRIV-15": (private(training={"early_stopping": {"patience": 3}}), private(training={"early_stopping": None})),
+    "PRIV-16": (private(data={"kind": "files", "public_size": 1000}), private()),
+    "PRIV-17": (built(base={"private": True, "guarantee": "example-level (3, 1e-05)-DP, add/remove"}), built(base={"private": False, "guarantee": "none"})),
+    "PRIV-18": (private(model={"kind": "pretrained"}), private(model={"kind": "bert"})),
+    "PRIV-19": (private(search=SEARCH), private({"accountant": "rdp"}, search=SEARCH)),
+    "PRIV-20": ({"privacy": {"kind": "none"}, "search": SEARCH}, private(search=SEARCH)),
+    "PRIV-21": (private({"accountant": "rdp"}, search=SEARCH), private({"accountant": "rdp"}, search=None)),
+    "PRIV-22": (private(training={"expected_batch_size": 1001}), private(training={"expected_batch_size": 1000})),
+    "PRIV-23": ({"search": SEARCH, "facts": {"counts": {"test": 9}}}, {"search": SEARCH, "facts": {"counts": {"validation": 9, "test": 9}}}),
     "STUDY-01": ({"randomness": "secret", "privacy": {"kind": "none"}}, {"randomness": "secret", "privacy": {"kind": "dp-sgd"}}),
     "TEXT-01": (learnt_on("clinc150"), learnt_on("wikitext-2")),
     "UTILITY-01": (
@@ -71,7 +117,7 @@ def test_a_rule_applies_where_it_should_and_nowhere_else(name: str) -> None:
 def test_a_rule_is_found_at_its_stage_alone(name: str) -> None:
     applies, _ = CASES[name]
     rule = all_rules()[name]
-    for stage in ("spec", "data"):
+    for stage in STAGES:
         assert (rule in [finding.rule for finding in findings(applies, stage)]) is (rule.stage == stage)
 
 
@@ -84,8 +130,34 @@ def test_a_rule_says_what_to_do_why_and_where(rule: Rule) -> None:
     assert rule.path.split(".")[0] in fields
 
 
-def test_some_rule_needs_the_data() -> None:
-    assert [rule.id for rule in all_rules().values() if rule.stage == "data"]
+def test_every_stage_has_a_rule() -> None:
+    assert {rule.stage for rule in all_rules().values()} == set(STAGES)
+
+
+@pytest.mark.parametrize(
+    ("name", "applies"),
+    [
+        ("PRIV-04", private({"adjacency": "replace-one", "accountant": "prv"})),
+        ("PRIV-06", private({"accountant": "prv", "adjacency": "zero-out", **SHUFFLE})),
+        ("PRIV-06", private({"accountant": "prv", "noise": {"kind": "falling"}})),
+        ("PRIV-08", private({"delta": None}, facts={"counts": {"train": 10_001}})),
+        ("PRIV-17", built(base={"private": None, "guarantee": "none"})),
+        ("PRIV-19", private({"accountant": "prv"}, search=SEARCH)),
+    ],
+)
+def test_a_rule_applies_also_where_the_case_is_less_plain(name: str, applies: Values) -> None:
+    assert all_rules()[name].when(Facts(applies))
+
+
+@pytest.mark.parametrize("size", [100, 9_999, 10_000])
+def test_the_delta_that_is_left_out_is_held_against_the_records_too(size: int) -> None:
+    trial = private({"delta": None}, facts={"counts": {"train": size}})
+    assert not [finding for finding in findings(trial, "data") if finding.rule.id == "PRIV-08"]
+
+
+def test_a_usual_private_trial_is_refused_nowhere() -> None:
+    trial = {**private(model={"kind": "bilstm"}, training={"expected_batch_size": 64}), **built()}
+    assert not [finding for stage in STAGES for finding in findings(trial, stage)]
 
 
 def test_a_refusal_names_its_rule_and_its_place(tmp_path: Path) -> None:

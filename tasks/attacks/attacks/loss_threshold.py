@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from tasks.attacks.attack import Attack
 from tasks.attacks.blind import BlindBaseline
 from tasks.core.measures import Measures, Need, Predictions, Row
+
+if TYPE_CHECKING:
+    from tasks.attacks._roc import Interval
 
 FEWEST = 100
 RATES = {"tpr_at_1pct_fpr": (0.01, FEWEST), "tpr_at_01pct_fpr": (0.001, 1000)}
@@ -45,12 +48,12 @@ class LossThreshold(Attack):
         rates = {name: rate for name, (rate, fewest) in RATES.items() if others >= fewest}
         report.progress(0, 1, "resampling")
         found = attacked(table, rates, seed)
-        doubt = _confounded(found["blind_auc"].low, found["blind_auc"].high)
+        doubt = _confounded(found["blind_auc"])
         rows = [self._measured(name, found[name], len(table), doubt) for name in RANGES if name in found]
         items = {"id": table["id"].tolist(), "member": table["member"].astype(int).tolist(), "loss": table["loss"].tolist(), "blind": table["score"].tolist()}
         return Measures(tuple(rows), items)
 
-    def _measured(self, name: str, found: Any, n: int, doubt: str | None) -> Row:
+    def _measured(self, name: str, found: Interval, n: int, doubt: str | None) -> Row:
         spread = {} if found.low is None else {"low": found.low, "high": found.high, "interval": "items"}
         flat = "no interval: every resample is alike" if found.low is None else None
         return self._row(name, n, value=found.value, status="confounded" if doubt else "ok", reason=doubt or flat, **spread)
@@ -61,8 +64,9 @@ class LossThreshold(Attack):
         return Row(name=self.metric("privacy", name), value=value, n=n, direction="lower", lowest=low, highest=high, conditions=conditions, **rest)
 
 
-def _confounded(low: float | None, high: float | None) -> str | None:
-    """Why the pools differ without any model; None where the blind baseline's interval holds 0.5, or has no width."""
-    if low is None or high is None or low <= 0.5 <= high:
+def _confounded(blind: Interval) -> str | None:
+    """Why the pools differ without any model; None where the blind baseline's interval holds 0.5. Without an interval, its value decides."""
+    low, high = (blind.value, blind.value) if blind.low is None or blind.high is None else (blind.low, blind.high)
+    if low <= 0.5 <= high:
         return None
     return f"a classifier that sees no model tells the pools apart (AUC {low:.3f} to {high:.3f})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -76,11 +76,11 @@ class AccuracyGap(FairnessMetric):
         said = {**conditions, "groups": ", ".join(f"{group} {size}" for group, size in kept.items())}
         reason = f"left out for want of records: {', '.join(left_out)}" if left_out else None
         rows = [
-            self._row("difference", found.difference, len(predictions), said, "lower", reason, lowest=-1.0),
+            self._row("difference", found.difference, int(kept.sum()), said, "lower", reason, lowest=-1.0),
             self._row("worst_group", found.worst, int(kept[found.worst_group]), said, "higher", reason),
         ]
-        for group, gap in found.by_group.items():
-            rows.append(self._row(f"by_group/{_slug(group)}", gap, int(kept[group]), said, "higher", None))
+        for group, slug in _slugs(list(found.by_group)).items():
+            rows.append(self._row(f"by_group/{slug}", found.by_group[group], int(kept[group]), said, "higher", None))
         correct = (predictions["label"] == predictions["predicted"]).astype(int)
         return Measures(tuple(rows), {"id": predictions["id"].tolist(), "correct": correct.tolist()})
 
@@ -98,6 +98,13 @@ class AccuracyGap(FairnessMetric):
         return Measures(tuple(Row.model_validate(row) for row in rows))
 
 
-def _slug(group: str) -> str:
-    """A group in a metric's name: letters, digits, ``_``, ``-`` and ``.`` alone."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", group) or "_"
+def _slugs(groups: Sequence[str]) -> dict[str, str]:
+    """Groups in metrics' names: letters, digits, ``_``, ``-`` and ``.`` alone, with a number where two would be alike."""
+    found: dict[str, str] = {}
+    for group in groups:
+        plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", group) or "_"
+        slug, number = plain, 2
+        while slug in found.values():
+            slug, number = f"{plain}_{number}", number + 1
+        found[group] = slug
+    return found

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tasks.privacy.accountant import Accountant, Bound
+from tasks.privacy.accountant import Accountant, Bound, OutOfReach
 from tasks.privacy.mechanism import Mechanism, as_event, relation
+
+LEAST_DELTA = 1e-10
+"""Below it what is cut off and rounded away weighs as much as delta itself, and the value is loose, at last infinite."""
 
 
 class Pld(Accountant):
@@ -22,5 +25,7 @@ class Pld(Accountant):
         """The pessimistic estimate."""
         from dp_accounting.pld import PLDAccountant
 
+        if delta < LEAST_DELTA:
+            raise OutOfReach(f"pld works out no epsilon for a delta below {LEAST_DELTA:g} (got {delta:g}): raise privacy.delta, or write accountant: rdp")
         accountant = PLDAccountant(neighboring_relation=relation(mechanism.adjacency))
         return Bound(float(accountant.compose(as_event(mechanism)).get_epsilon(delta)))

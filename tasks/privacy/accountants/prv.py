@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tasks.privacy.accountant import Accountant, Bound
+from tasks.privacy.accountant import Accountant, Bound, OutOfReach
 from tasks.privacy.mechanism import Mechanism
 
 LARGEST = 10.0
@@ -25,11 +25,20 @@ class Prv(Accountant):
         return None if mechanism.plain_poisson else "prv accounts for plain Poisson sampling alone"
 
     def epsilon(self, mechanism: Mechanism, delta: float) -> Bound:
-        """Both bounds. Epsilons beyond 10 are out of its reach (it raises, or runs out of memory)."""
+        """Both bounds, never negative. Epsilons beyond 10 are out of its reach (it raises, or runs out of memory)."""
+        import warnings
+
         from prv_accountant import PoissonSubsampledGaussianMechanism, PRVAccountant
+        from scipy.integrate import IntegrationWarning
 
         (release,) = mechanism.releases
         sampled = PoissonSubsampledGaussianMechanism(sampling_probability=release.rate, noise_multiplier=release.noise_multiplier)
-        accountant = PRVAccountant(prvs=[sampled], max_self_compositions=[release.count], eps_error=ERROR, delta_error=delta / 1000)
-        low, _, high = accountant.compute_epsilon(delta, [release.count])
-        return Bound(float(high), float(low))
+        try:
+            with warnings.catch_warnings():
+                for doubt in (IntegrationWarning, RuntimeWarning):  # an integral that may be wrong certifies nothing
+                    warnings.simplefilter("error", doubt)
+                accountant = PRVAccountant(prvs=[sampled], max_self_compositions=[release.count], eps_error=ERROR, delta_error=delta / 1000)
+                low, _, high = accountant.compute_epsilon(delta, [release.count])
+        except (ValueError, RuntimeError, MemoryError, IntegrationWarning, RuntimeWarning) as error:
+            raise OutOfReach(f"prv works out no epsilon at delta {delta:g} here ({error}): write accountant: pld") from error
+        return Bound(max(0.0, float(high)), max(0.0, float(low)))

@@ -24,5 +24,5 @@ class Flat(ClipRule):
         return self.l2_clip_norm
 
     def factors(self, norms: Tensor) -> Tensor:
-        """min(1, C / norm), rounded down."""
-        return (self.l2_clip_norm * (1 - ROUNDING) / norms.clamp(min=1e-30)).clamp(max=1.0)
+        """min(1, C / norm), rounded down; 0 where the norm is beyond fp32."""
+        return (self.l2_clip_norm * (1 - ROUNDING) / norms.clamp(min=1e-30)).clamp(max=1.0).nan_to_num(nan=0.0)

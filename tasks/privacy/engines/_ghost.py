@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from opacus.grad_sample.grad_sample_module_fast_gradient_clipping import GradSampleHooksFastGradientClipping
 from torch import Tensor, nn
 
@@ -10,8 +9,13 @@ from tasks.models.losses import example_losses
 from tasks.privacy.clip_rule import ClipRule
 from tasks.privacy.engine import Clipper, Piece, UnseenWeight
 from tasks.privacy.engines import _samplers
+from tasks.privacy.engines._norms import norms_of, together
 
 _samplers.register()
+
+SEEN = 1e-2
+"""A gradient that is so much longer than its norm was not seen whole; rounding is far below it."""
+TINY = 1e-12
 
 
 class GhostClipper(Clipper):
@@ -20,38 +24,56 @@ class GhostClipper(Clipper):
     def __init__(self, network: nn.Module, rule: ClipRule) -> None:
         super().__init__(network, rule)
         self._hooks = GradSampleHooksFastGradientClipping(network, batch_first=True, loss_reduction="sum", strict=False)
+        self._proven = False
 
     def add(self, batch: dict[str, Tensor], sums: dict[str, Tensor]) -> Piece:
         """All examples at once."""
-        self._hooks.enable_hooks()
-        losses = example_losses(self.network, batch)
-        with self.backward():
-            losses.sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        losses = self._passed(batch)
         norms = self._norms(len(losses))
-        self._hooks.disable_hooks()
-        _samplers.forget(self.network)
         with self.backward():
             (losses * self.rule.factors(norms).to(losses.dtype)).sum().backward()  # type: ignore[no-untyped-call]
         for name, parameter in self.trained.items():
             if parameter.grad is not None:
                 sums[name] += parameter.grad.float()
                 parameter.grad = None
+        self._prove({name: value[-1:] for name, value in batch.items()})
         return Piece(losses.detach().float(), norms)
 
     def close(self) -> None:
         """Remove the hooks."""
         self._hooks.remove_hooks()
 
+    def _passed(self, batch: dict[str, Tensor]) -> Tensor:
+        """(B,) losses, once the hooks saw their gradient."""
+        self._hooks.enable_hooks()
+        losses = example_losses(self.network, batch)
+        with self.backward():
+            losses.sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        self._hooks.disable_hooks()
+        _samplers.forget(self.network)
+        return losses
+
     def _norms(self, examples: int) -> Tensor:
-        """(B,) over all weights; those that took no part have none. Raises UnseenWeight."""
+        """(B,) over all weights, taken away; those that took no part have none. Raises UnseenWeight."""
         found = []
         for name, parameter in self.trained.items():
             norm = getattr(parameter, "_norm_sample", None)
             if norm is not None:
-                found.append(norm.float().reshape(examples))
+                found.append(norm.reshape(examples))
                 parameter._norm_sample = None  # type: ignore[attr-defined]
             elif parameter.grad is not None:
                 raise UnseenWeight(f"{name} has a gradient but no norm per example: a layer uses it without being called")
             parameter.grad = None
-        norms: Tensor = torch.stack(found).norm(dim=0)
-        return norms
+        return together(found)
+
+    def _prove(self, single: dict[str, Tensor]) -> None:
+        """Once, on one example, whose norms can be compared with its gradient. After a piece, whose dropout it must not change. Raises UnseenWeight."""
+        if self._proven:
+            return
+        self._proven = True
+        self._passed(single)
+        for name, parameter in self.trained.items():
+            norm = getattr(parameter, "_norm_sample", None)
+            if norm is not None and parameter.grad is not None and float(norms_of([parameter.grad.unsqueeze(0)])) > float(norm) * (1 + SEEN) + TINY:
+                raise UnseenWeight(f"{name} has a longer gradient than its layers say: something uses it without calling them")
+        self._norms(1)

@@ -10,7 +10,7 @@ from tasks.models.losses import example_losses
 from tasks.privacy.clip_rule import ClipRule
 from tasks.privacy.engine import Clipper, Piece, UnseenWeight
 from tasks.privacy.engines import _samplers
-from tasks.privacy.engines._vmap import norms_of
+from tasks.privacy.engines._norms import norms_of
 
 _samplers.register()
 
@@ -30,7 +30,7 @@ class HooksClipper(Clipper):
         found = {name: self._taken(name, parameter) for name, parameter in self.trained.items()}
         gradients = {name: value for name, value in found.items() if value is not None}
         _samplers.forget(self.network)
-        norms = norms_of(gradients)
+        norms = norms_of(gradients.values())
         factors = self.rule.factors(norms)
         for name, value in gradients.items():
             sums[name] += torch.einsum("b,b...->...", factors, value.float())

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from tasks.models.losses import example_losses
 from tasks.privacy.engine import Clipper, Piece
+from tasks.privacy.engines._norms import norms_of
 
 
 class LoopClipper(Clipper):
@@ -21,10 +22,10 @@ class LoopClipper(Clipper):
             loss = example_losses(self.network, single)
             found = torch.autograd.grad(loss.sum(), parameters, allow_unused=True)
             gradients = {name: gradient.float() for name, gradient in zip(self.trained, found, strict=True) if gradient is not None}
-            norm = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients.values()]).norm()
-            factor = self.rule.factors(norm.unsqueeze(0))
+            norm = norms_of(gradient.unsqueeze(0) for gradient in gradients.values())
+            factor = self.rule.factors(norm)
             for name, gradient in gradients.items():
                 sums[name] += factor * gradient
             losses.append(loss.detach().float())
-            norms.append(norm.unsqueeze(0))
+            norms.append(norm)
         return Piece(torch.cat(losses), torch.cat(norms))

@@ -11,6 +11,9 @@ from transformers.pytorch_utils import Conv1D
 
 from tasks.models._linear import Intercept
 
+CANCELLED = 1e-6
+"""Share of the square of all parts together by which a squared ghost norm is lifted: rounding of fp32."""
+
 
 @cache
 def register() -> None:
@@ -18,7 +21,7 @@ def register() -> None:
     register_grad_sampler(Intercept)(_intercept)
     register_norm_sampler(Intercept)(_intercept_norm)
     register_grad_sampler(Conv1D)(_transposed_linear)
-    register_norm_sampler(Conv1D)(_transposed_linear_norm)
+    register_norm_sampler((nn.Linear, Conv1D))(_map_norm)
 
 
 def forget(network: nn.Module) -> None:
@@ -51,12 +54,21 @@ def _transposed_linear(layer: nn.Module, activations: list[Tensor], backprops: T
     return found  # type: ignore[return-value]
 
 
-def _transposed_linear_norm(layer: nn.Module, activations: list[Tensor], backprops: Tensor) -> dict[nn.Parameter, Tensor]:
-    """Its ghost norm: sum over positions t, s of (a_t . a_s)(b_t . b_s)."""
-    inputs, found = activations[0], {}
+def _map_norm(layer: nn.Module, activations: list[Tensor], backprops: Tensor) -> dict[nn.Parameter, Tensor]:
+    """Ghost norms of a linear map, whichever way round its weight is: sum over positions t, s of (a_t . a_s)(b_t . b_s)."""
+    inputs, outputs = (value.reshape(len(value), -1, value.shape[-1]) for value in (activations[0].to(backprops.dtype), backprops))
+    found = {}
     if layer.weight.requires_grad:
-        products = torch.einsum("nti,nsi->nts", inputs, inputs) * torch.einsum("ntj,nsj->nts", backprops, backprops)
-        found[layer.weight] = products.sum(dim=(1, 2)).clamp(min=0).sqrt()
-    if layer.bias.requires_grad:
-        found[layer.bias] = backprops.sum(dim=1).norm(dim=-1)
+        products = (inputs @ inputs.mT) * (outputs @ outputs.mT)
+        found[layer.weight] = _never_below(products.sum(dim=(1, 2)), products.diagonal(dim1=1, dim2=2))
+    if layer.bias is not None and layer.bias.requires_grad:
+        found[layer.bias] = outputs.sum(dim=1).norm(dim=-1)
     return found  # type: ignore[return-value]
+
+
+def _never_below(squared: Tensor, parts: Tensor) -> Tensor:
+    """The norm of a sum of parts (B, T), whose squares are given, from its square (B,). Where parts cancel, rounding is relative to them and not
+    to the sum, in this norm and in the sum that is released; so much is added that the norm is never too small.
+    """
+    largest = parts.clamp(min=0).sqrt().sum(dim=1)
+    return (squared.clamp(min=0) + CANCELLED * largest.square()).sqrt()

@@ -10,6 +10,7 @@ from tasks.models.batches import network_inputs
 from tasks.models.losses import per_example_loss
 from tasks.privacy.clip_rule import ClipRule
 from tasks.privacy.engine import Clipper, Piece
+from tasks.privacy.engines._norms import norms_of
 
 
 class VmapClipper(Clipper):
@@ -23,7 +24,7 @@ class VmapClipper(Clipper):
         """All examples at once."""
         weights = {name: parameter.detach() for name, parameter in self.trained.items()}
         found, losses = self._gradients(weights, batch)
-        norms = norms_of(found)
+        norms = norms_of(found.values())
         factors = self.rule.factors(norms)
         for name, gradients in found.items():
             sums[name] += torch.einsum("b,b...->...", factors, gradients.float())
@@ -33,9 +34,3 @@ class VmapClipper(Clipper):
         single = {name: value.unsqueeze(0) for name, value in example.items()}
         logits = functional_call(self.network, weights, (), network_inputs(single), tie_weights=True)
         return per_example_loss(logits, single).squeeze(0)
-
-
-def norms_of(gradients: dict[str, Tensor]) -> Tensor:
-    """(B,) fp32 L2 norm over all weights of per-example gradients (B, ...)."""
-    norms: Tensor = torch.stack([torch.linalg.vector_norm(value.flatten(1).float(), dim=1) for value in gradients.values()]).norm(dim=0)
-    return norms

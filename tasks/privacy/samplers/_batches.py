@@ -51,7 +51,7 @@ class ShuffledPasses:
     def __init__(self, records: Tensor, schedule: Schedule, key: int) -> None:
         self._windows, self._key = _Windows(records), key
         self._batches = math.ceil(schedule.per_epoch)
-        self.per_epoch = float(self._batches)
+        self.per_epoch = schedule.per_epoch  # not rounded up: the loop would take more steps than are accounted
 
     def __getitem__(self, step: int) -> Tensor:
         """Indices of examples."""

@@ -1,0 +1,71 @@
+"""How to read a report: the terms that occur in it, for a reader who ran nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tasks.comparison.comparison import EPSILON, SPENT, Comparison
+from tasks.comparison.guarantees import SIMULATED
+from tasks.comparison.pareto import Front
+
+MEANINGS = {
+    "(epsilon, delta)-DP": "Differential privacy: with or without any one protected unit in the training data, no outcome of the training becomes more "
+    "than e^epsilon times as likely, up to a probability of delta. Less is more private: epsilon 1 is a factor of 2.7, epsilon 8 one of 2,981.",
+    "example-level": "What is protected is one training record. Somebody who gave k records is protected less: they cost about k times epsilon.",
+    "add/remove": "The bound compares training data with and without the protected unit.",
+    "replace one": "The bound compares training data in which the protected unit is exchanged for another.",
+    "zero-out": "The bound compares training data with the protected unit and with an empty record in its place.",
+    "noise multiplier": "Standard deviation of the noise over the norm to which one unit's gradient is clipped. More noise is a lower epsilon.",
+    "simulated": "The guarantee that the same training would have with secret noise. Here the noise follows from a seed that anybody can know, "
+    "so nobody is protected.",
+    "not a guarantee": "Noise was added, but in a way for which no bound is known or none holds; the reason stands beside it. No epsilon is given.",
+    "AUC of an attack": "How often the attack ranks a record of the training data above one that is not: 0.5 is guessing, 1 is always right. "
+    "The blind AUC is reached without the model, from the records alone, so only what lies above it was learned from the model.",
+    "TPR at 1% FPR": "Share of the training records that the attack finds while it wrongly accuses 1 in 100 of the others. Guessing finds 1%.",
+    "confounded": "Something other than what the number is named for may have made it. The reason stands below the tables.",
+    "difference between groups": "The number of the group that is served best less that of the group that is served worst; 0 is equal service. "
+    "Small groups make it larger by chance alone.",
+    "[low, high]": "A 95% interval: made anew from new data or seeds again and again, 95 of 100 such ranges would hold the true value. "
+    "What it is over stands below the tables.",
+    "Pareto front": "The arms that no other arm beats: none is at least as good in every number that is weighed and better in one. "
+    "It is made from means, so chance may put an arm on it or keep it off.",
+}
+
+
+def glossary(comparison: Comparison, front: Front | None) -> dict[str, str]:
+    """Term and meaning, in the order in which they build on each other; only of terms that the report says."""
+    occurring = {*_of_guarantees(comparison), *_of_metrics(comparison), *_of_values(comparison)}
+    if front is not None:
+        occurring.add("Pareto front")
+    return {term: meaning for term, meaning in MEANINGS.items() if term in occurring}
+
+
+def _of_guarantees(comparison: Comparison) -> Iterator[str]:
+    for guarantee in comparison.guarantees.values():
+        if "-DP" in guarantee:
+            yield "(epsilon, delta)-DP"
+        for term in ("example-level", "add/remove", "replace one", "zero-out"):
+            if term in guarantee:
+                yield term
+        for term in (SIMULATED, "not a guarantee"):
+            if guarantee.startswith(term):
+                yield term
+
+
+def _of_metrics(comparison: Comparison) -> Iterator[str]:
+    terms = {"/auc": "AUC of an attack", "/tpr_at_1pct_fpr": "TPR at 1% FPR", "/difference": "difference between groups"}
+    for metric in comparison.metrics():
+        yield from (term for end, term in terms.items() if metric.endswith(end))
+        if metric == EPSILON:
+            yield "(epsilon, delta)-DP"
+        if metric == SPENT[-1]:
+            yield "noise multiplier"
+
+
+def _of_values(comparison: Comparison) -> Iterator[str]:
+    for values in comparison.arms.values():
+        for value in values.values():
+            if value.status == "confounded":
+                yield "confounded"
+            if value.low is not None:
+                yield "[low, high]"

