@@ -59,14 +59,14 @@ class Ranking:
         zero = np.zeros((len(weights), 1))
         width = np.diff(np.hstack([zero, false]), axis=1)
         height = np.hstack([zero, true])
-        return np.sum(width * (height[:, 1:] + height[:, :-1]) / 2, axis=1)
+        return np.asarray(np.sum(width * (height[:, 1:] + height[:, :-1]) / 2, axis=1))
 
     def tpr_at(self, weights: Floats, fpr: float) -> Floats:
         """(B,) the highest true positive rate at a threshold whose false positive rate is at most ``fpr``."""
         true, false = self._shares(weights)
         allowed = np.sum(false <= fpr + 1e-12, axis=1)
         padded = np.hstack([np.zeros((len(weights), 1)), true])
-        return padded[np.arange(len(weights)), allowed]
+        return np.asarray(padded[np.arange(len(weights)), allowed])
 
 
 def statistics(rankings: Mapping[str, Ranking], weights: Floats, rates: Mapping[str, float]) -> dict[str, Floats]:

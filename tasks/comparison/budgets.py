@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 LEAST_SPAN = 0.5
 """Decades that the axis has at least, so that a single epsilon does not stand at both ends."""
-DIVIDER, APART = 0.16, 0.3
+DIVIDER, APART = 0.17, 0.33
 """Where the dashed line and the arms without epsilon stand beyond the largest one, as parts of the span."""
-STEP, WIDEST = 0.03, 0.14
+STEP, WIDEST = 0.05, 0.2
 """Between arms of one epsilon, which stand side by side, and of all of them together."""
 NEAREST_TICKS = 0.07
 
@@ -34,6 +34,7 @@ class Budgets:
         ends: of the axis.
         divider: where the dashed line stands; None where every arm has an epsilon.
         span: decades from the least to the largest epsilon.
+        beside: whether some arms of one epsilon stand side by side.
     """
 
     x: Mapping[str, float]
@@ -41,6 +42,7 @@ class Budgets:
     ends: tuple[float, float]
     divider: float | None
     span: float
+    beside: bool
 
     def draw(self, axes: Axes) -> None:
         """Give the axes this axis."""
@@ -62,7 +64,8 @@ def budgets(epsilons: Mapping[str, float], without: str = "no privacy") -> Budge
     x = {arm: middle[text] + shift * span for text, arms in alike.items() for arm, shift in zip(arms, _side_by_side(len(arms)), strict=True)}
     right = (APART if without in alike else 0.0) + max(0.1, WIDEST if without in alike else 0.0)
     ticks = _spaced(sorted((place, text) for text, place in middle.items()), NEAREST_TICKS * span)
-    return Budgets(x, tuple(ticks), (low - 0.1 * span, high + right * span), high + DIVIDER * span if without in alike else None, span)
+    beside = len(alike) < len(epsilons)
+    return Budgets(x, tuple(ticks), (low - 0.1 * span, high + right * span), high + DIVIDER * span if without in alike else None, span, beside)
 
 
 def _side_by_side(number: int) -> list[float]:

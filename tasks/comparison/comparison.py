@@ -118,6 +118,10 @@ class Comparison(_Part):
     trials: tuple[Trial, ...]
     about: dict[str, str] = Field(description="Conditions of every number: versions, commit, data.")
 
+    def is_baseline(self, arm: str) -> bool:
+        """Whether an arm is the baseline, at any grid point."""
+        return arm == self.baseline or arm.startswith(f"{self.baseline}[")
+
     def metrics(self) -> list[str]:
         """Every metric that some arm has, utility first, costs last; what was spent on privacy before what attacks found."""
         names = dict.fromkeys(metric for values in self.arms.values() for metric in values)

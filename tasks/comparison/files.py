@@ -22,7 +22,7 @@ def write_files(comparison: Comparison, folder: Path) -> None:
 
 def _write_arms(comparison: Comparison, path: Path) -> None:
     """One line per arm and metric, with every condition."""
-    fields = ("value", "low", "high", "n", "interval", "status", "reason")
+    fields = ("value", "low", "high", "n", "records", "interval", "status", "reason")
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("study", "arm", "metric", *fields, "guarantee", "conditions"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tasks.comparison.budgets import Budgets, budgets
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 AUC, BLIND_AUC, BLIND = "/auc", "/blind_auc", "#b45309"
 WIDTH, HEIGHT = 7.2, 4.0
+SIDE_BY_SIDE = "Points of one epsilon stand side by side"
 BESIDE = 0.018
 """Half the distance of an arm's two series in an attack's plot, as a part of the axis."""
 
@@ -47,15 +49,15 @@ def _weighed(comparison: Comparison, epsilon: Column, up: Column) -> Plot | None
     points = _points(comparison, axis, up)
     made, axes = figure(WIDTH, HEIGHT)
     for point in points:
-        colour = BASELINE if point.arm == comparison.baseline else OTHER
+        colour = BASELINE if comparison.is_baseline(point.arm) else OTHER
         inside = colour if point.arm in best.best else "white"
         axes.errorbar([point.x], [point.y], yerr=reach(point.value), fmt="o", color=colour, markerfacecolor=inside, markersize=7, capsize=3, elinewidth=1)
     line = sorted((point.x, point.y) for point in points if point.arm in best.best and at.places[point.arm][0] != NO_PRIVACY)
     axes.step([x for x, _ in line], [y for _, y in line], where="post", color=LINE, linewidth=1, zorder=1)
     _finish(axes, axis, epsilon, f"{up.name} ({better(points[0].value)})")
-    names, key = named([point.arm for point in points])
-    place_names(axes, points, names)
-    note = _note(_front_words(best, len(line)), left_out_words(at.left_out), doubts(comparison, list(at.places), (up,)), key)
+    steps = [(x, y, after, y) for (x, y), (after, _) in pairwise(line)] + [(x, y, x, below) for (_, below), (x, y) in pairwise(line)]
+    place_names(axes, points, named(comparison), lines=steps)
+    note = _note(_front_words(best, len(line)), SIDE_BY_SIDE if axis.beside else "", left_out_words(at.left_out), doubts(comparison, list(at.places), (up,)))
     return Plot(f"{up.name} against {epsilon.name}", svg(made), note)
 
 
@@ -79,11 +81,10 @@ def _attacked(comparison: Comparison, found: Sequence[Column], epsilon: Column, 
             axes.errorbar([point.x], [point.y], yerr=reach(point.value), fmt=marker, color=colour, markersize=6, capsize=3, elinewidth=1, label=label)
     _finish(axes, axis, epsilon, f"{model.title} (0.5 is guessing)")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9)
-    names, key = named([point.arm for point in drawn[0]])
-    place_names(axes, drawn[0], names, drawn[1])
+    place_names(axes, drawn[0], named(comparison), drawn[1])
     shown = [column for column in (model, blind) if column is not None]
     blindly = "The blind AUC is reached without the model: only what lies above it was learned from the model" if blind is not None else ""
-    note = _note(blindly, left_out_words(at.left_out), doubts(comparison, list(at.places), shown), key)
+    note = _note(blindly, SIDE_BY_SIDE, left_out_words(at.left_out), doubts(comparison, list(at.places), shown))
     return Plot(f"{model.name} against {epsilon.name}", svg(made), note, tuple(column.metric for column in shown))
 
 

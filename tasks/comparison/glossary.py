@@ -25,7 +25,7 @@ MEANINGS = {
     "confounded": "Something other than what the number is named for may have made it. The reason stands below the tables.",
     "difference between groups": "The number of the group that is served best less that of the group that is served worst; 0 is equal service. "
     "Small groups make it larger by chance alone.",
-    "[low, high]": "A 95% interval: made anew from new data or seeds again and again, 95 of 100 such ranges would hold the true value. "
+    "[low, high]": "A 95% interval: if the study were made again and again, 95 of 100 such intervals would hold the true value. "
     "What it is over stands below the tables.",
     "Pareto front": "The arms that no other arm beats: none is at least as good in every number that is weighed and better in one. "
     "It is made from means, so chance may put an arm on it or keep it off.",

@@ -33,7 +33,7 @@ def _table(comparison: Comparison, metric: str, groups: Sequence[Column]) -> Gro
     sizes = [_size(comparison, column) for column in groups]
     cells = [[cell(comparison, column, arm) or "-" for arm in comparison.arms] for column in groups]
     if len(groups) <= len(comparison.arms):
-        head = (f"{column.group} ({size} records)" if size else column.group for column, size in zip(groups, sizes, strict=True))
+        head = (f"{column.group} ({size}\u00a0records)" if size else column.group for column, size in zip(groups, sizes, strict=True))
         rows = ((arm, *(texts[place] for texts in cells)) for place, arm in enumerate(comparison.arms))
         return GroupTable(title, ("arm", *head), tuple(rows))
     lines = ((column.group, size or "-", *texts) for column, size, texts in zip(groups, sizes, cells, strict=True))

@@ -1,4 +1,4 @@
-"""Names of arms beside their points in a plot, none over another: as they are where they are few and short, else letters with a key."""
+"""Names of arms beside their points in a plot, none over another: as they are where they are few and short, else letters."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import math
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, product
 from typing import TYPE_CHECKING
 
-from tasks.comparison.comparison import Value
+from tasks.comparison.comparison import Comparison, Value
 from tasks.comparison.drawing import LINE, any_glyph, plain, reach
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ Box = tuple[float, float, float, float]
 """Left, bottom, right and top in pixels."""
 
 MOST_NAMES, LONGEST, SIZE = 8, 24, 9
-RINGS, FAR = (7, 16, 28, 42, 60, 80), 20
+RINGS, FAR = (4, 7, 16, 28, 42, 60, 80), 20
 """Distances in points of type at which a name may stand from its point; beyond FAR a thin line joins them."""
-SIDES = ((1, 1), (-1, 1), (1, -1), (-1, -1), (0, 1), (0, -1), (1, 0.5), (-1, 0.5), (1, -0.5), (-1, -0.5))
+SIDES = ((0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1), (1, 0), (-1, 0))
+"""Right and up: above or below the interval first, where a name belongs to no other point."""
 PREFERRED = 0.01
 """Of places that hide as little, the earlier in the lists above is taken."""
 MARK = 4
@@ -49,12 +51,11 @@ class Point:
         return self.y - below, self.y + above
 
 
-def named(arms: Sequence[str]) -> tuple[dict[str, str], str]:
-    """What is drawn for each arm, and the key to it in words; the key is empty where the names themselves are drawn."""
-    if len(arms) <= MOST_NAMES and all(len(arm) <= LONGEST for arm in arms):
-        return {arm: arm for arm in arms}, ""
-    letters = dict(zip(arms, _letters(), strict=False))
-    return letters, "; ".join(f"{letter}: {arm}" for arm, letter in letters.items())
+def named(comparison: Comparison) -> dict[str, str]:
+    """What is drawn for each arm in every plot: its name, or a letter to which the report has a key."""
+    arms = list(comparison.arms)
+    short = len(arms) <= MOST_NAMES and all(len(arm) <= LONGEST for arm in arms)
+    return dict(zip(arms, arms if short else _letters(), strict=False))
 
 
 def _letters() -> Iterator[str]:
@@ -63,10 +64,10 @@ def _letters() -> Iterator[str]:
             yield "".join(letters)
 
 
-def place_names(axes: Axes, points: Sequence[Point], names: Mapping[str, str], around: Sequence[Point] = ()) -> list[Annotation]:
-    """Write each point's name where it hides least: no other name, no point or interval (those ``around`` too), nothing outside the axes.
+def place_names(axes: Axes, points: Sequence[Point], names: Mapping[str, str], around: Sequence[Point] = (), lines: Sequence[Box] = ()) -> list[Annotation]:
+    """Write each point's name where it hides least: no other name, no point or interval (those ``around`` too), no line, nothing outside the axes.
 
-    The layout is settled here, so all else must be drawn before.
+    ``lines`` are level or upright, by their ends in the units of the axes. The layout is settled here, so all else must be drawn before.
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
@@ -76,13 +77,13 @@ def place_names(axes: Axes, points: Sequence[Point], names: Mapping[str, str], a
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         room, unit = _box(axes.get_window_extent()), figure.dpi / 72
-        marks = [box for point in (*points, *around) for box in _marks(axes, point, unit)]
+        marks = [box for point in (*points, *around) for box in _marks(axes, point, unit)] + [_line(axes, line) for line in lines]
         for point in sorted(points, key=lambda point: (point.x, point.y)):
             name = axes.annotate(plain(names[point.arm]), (point.x, point.y), (0, 0), textcoords="offset points", fontsize=SIZE, verticalalignment="center")
             name.set_in_layout(False)
             left, bottom, right, top = _box(name.get_window_extent())
-            x, y = axes.transData.transform((point.x, point.y))
-            places = [_Place(float(x), float(y), right - left, top - bottom, unit, ring, *side) for ring in RINGS for side in SIDES]
+            place = partial(_Place, *_pixels(axes, point), right - left, top - bottom, unit)
+            places = [place(ring, *side) for ring in RINGS for side in SIDES]
             costs = [_cost(place.box, room, taken, marks) + PREFERRED * rank for rank, place in enumerate(places)]
             chosen = places[costs.index(min(costs))]
             chosen.take(name)
@@ -100,6 +101,8 @@ class _Place:
 
     x: float
     y: float
+    low: float
+    high: float
     width: float
     height: float
     unit: float
@@ -109,9 +112,10 @@ class _Place:
 
     @property
     def offset(self) -> tuple[float, float]:
-        """From the point to the middle of the name's near side, in points of type."""
-        beyond = math.copysign(self.height / self.unit / 2, self.up) if abs(self.up) == 1 else 0.0
-        return self.ring * self.right, self.ring * self.up + beyond
+        """From the point to the middle of the name's near side, in points of type. Above and below it is the interval that counts."""
+        beyond = 0.0 if self.right else (self.high if self.up > 0 else self.low) - self.y
+        half = math.copysign(self.height / 2, self.up) if self.up else 0.0
+        return self.ring * self.right, self.ring * self.up + (beyond + half) / self.unit
 
     @property
     def box(self) -> Box:
@@ -140,12 +144,23 @@ def overlap(one: Box, other: Box) -> float:
     return max(0.0, width) * max(0.0, height)
 
 
+def _pixels(axes: Axes, point: Point) -> tuple[float, float, float, float]:
+    """Where a point stands, and the ends of its interval."""
+    x, y = axes.transData.transform((point.x, point.y))
+    low, high = (float(axes.transData.transform((point.x, end))[1]) for end in point.ends)
+    return float(x), float(y), low, high
+
+
 def _marks(axes: Axes, point: Point, unit: float) -> list[Box]:
     """The drawn point and its interval."""
     half = MARK * unit
-    x, y = axes.transData.transform((point.x, point.y))
-    low, high = (axes.transData.transform((point.x, end))[1] for end in point.ends)
+    x, y, low, high = _pixels(axes, point)
     return [(x - half, y - half, x + half, y + half), (x - half / 2, low, x + half / 2, high)]
+
+
+def _line(axes: Axes, ends: Box) -> Box:
+    (left, bottom), (right, top) = axes.transData.transform((ends[:2], ends[2:]))
+    return min(left, right) - 1, min(bottom, top) - 1, max(left, right) + 1, max(bottom, top) + 1
 
 
 def _box(extent: object) -> Box:

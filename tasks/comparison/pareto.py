@@ -32,12 +32,24 @@ class Front:
     doubts: str = ""
 
     @property
+    def heading(self) -> str:
+        """What is weighed and how it was judged."""
+        return f"Pareto front over ({', '.join(self.metrics)}), by means{' (no privacy: infinite epsilon)' if self.unbounded else ''}"
+
+    @property
+    def beaten(self) -> list[str]:
+        """``eps-8 (by eps-3)``: each dominated arm, by whom."""
+        return [f"{arm} (by {_first(by)})" for arm, by in self.dominated.items()]
+
+    @property
+    def remarks(self) -> str:
+        """Who is left out and why, and which numbers are confounded; empty where there is nothing to say."""
+        return " ".join(part for part in (left_out_words(self.left_out), self.doubts) if part)
+
+    @property
     def sentence(self) -> str:
-        """The front in words, with how it was judged."""
-        counted = " (no privacy: infinite epsilon)" if self.unbounded else ""
-        beaten = ", ".join(f"{arm} (by {_first(by)})" for arm, by in self.dominated.items()) or "none"
-        said = f"Pareto front over ({', '.join(self.metrics)}), by means{counted}: {', '.join(self.best)}. Dominated: {beaten}."
-        return " ".join(part for part in (said, left_out_words(self.left_out), self.doubts) if part)
+        """All of it in words."""
+        return f"{self.heading}: {', '.join(self.best)}. Dominated: {', '.join(self.beaten) or 'none'}. {self.remarks}".rstrip()
 
 
 def pareto(comparison: Comparison, found: Sequence[Column]) -> Front | None:

@@ -35,7 +35,7 @@ def dots(comparison: Comparison, column: Column) -> str:
         seeds = [trial.metrics[column.metric] for trial in comparison.trials if trial.arm == arm and column.metric in trial.metrics]
         if len(seeds) > 1:
             axes.plot(seeds, [place + 0.18] * len(seeds), linestyle="none", marker="o", markersize=3.5, color=SEED)
-        colour = BASELINE if arm == comparison.baseline else OTHER
+        colour = BASELINE if comparison.is_baseline(arm) else OTHER
         axes.errorbar([float(value.value or 0)], [place], xerr=reach(value), fmt="o", color=colour, markersize=7, capsize=4)
     axes.set_yticks(range(len(shown)), [plain(short(arm)) for arm in reversed(shown)])
     axes.set_ylim(-0.6, len(shown) - 0.4)
@@ -49,11 +49,10 @@ def against(comparison: Comparison, across: Column, up: Column) -> Plot:
     places, heights = across.measured(comparison), up.measured(comparison)
     points = [Point(arm, float(value.value or 0), heights[arm]) for arm, value in places.items() if arm in heights]
     for point in points:
-        x, colour = places[point.arm], BASELINE if point.arm == comparison.baseline else OTHER
+        x, colour = places[point.arm], BASELINE if comparison.is_baseline(point.arm) else OTHER
         axes.errorbar([point.x], [point.y], xerr=reach(x), yerr=reach(point.value), fmt="o", color=colour, markersize=7, capsize=3, elinewidth=1)
         axes.set_xlabel(plain(f"{across.metric} ({better(x)})"))
         axes.set_ylabel(plain(f"{up.metric} ({better(point.value)})"))
     axes.margins(0.18)
-    names, key = named([point.arm for point in points])
-    place_names(axes, points, names)
-    return Plot(f"{up.name} against {across.name}", svg(made), f"{key}." if key else "")
+    place_names(axes, points, named(comparison))
+    return Plot(f"{up.name} against {across.name}", svg(made))

@@ -15,6 +15,7 @@ from tasks.comparison.frontier import BLIND_AUC
 from tasks.comparison.glossary import glossary
 from tasks.comparison.groups import group_tables
 from tasks.comparison.guarantees import guarantee_notes
+from tasks.comparison.naming import named
 from tasks.comparison.numbers import number, signed
 from tasks.comparison.pareto import pareto
 from tasks.comparison.plots import plots
@@ -48,6 +49,7 @@ def report(comparison: Comparison) -> str:
         "name_width": _name_width(comparison),
         "differences": [found for found in comparison.differences if _worth_a_line(found.metric)],
         "plots": plots(comparison, found),
+        "letters": {letter: arm for arm, letter in named(comparison).items() if letter != arm},
         "glossary": glossary(comparison, front),
         "notes": _notes(comparison),
         "marked": any(column.mark for column in found),

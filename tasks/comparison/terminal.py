@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tasks.comparison.cells import basis, cell
+from tasks.comparison.cells import CONFOUNDED, basis, cell
 from tasks.comparison.columns import Column, columns, marks_explained
 from tasks.comparison.comparison import DELTA, Comparison
 from tasks.comparison.guarantees import NONE, guarantee_notes
@@ -14,7 +15,7 @@ from tasks.comparison.pareto import pareto
 if TYPE_CHECKING:
     from rich.console import Console
 
-GAP, LEAST_WIDTH = 3, 8
+GAP, LONGEST_WORD = 3, 20
 _STYLES = {"holds": "green", "contradicted": "red", "not shown": "yellow", "descriptive": "yellow", "unanswered": "yellow"}
 
 
@@ -62,23 +63,41 @@ def _print_guarantees(comparison: Comparison, console: Console) -> None:
 def _table(comparison: Comparison, prefix: str, found: list[Column], console: Console) -> None:
     """One table, or several where the columns do not fit side by side; intervals go below their numbers before that. Those of costs are left out."""
     cells = [[cell(comparison, column, arm, interval=prefix != "cost") for arm in comparison.arms] for column in found]
-    arms = min(max(len("arm"), *map(len, comparison.arms)), console.width // 3)
-    room = console.width - arms - GAP
-    if sum(_width(texts) + GAP for texts in cells) > room:
-        cells = [[text.replace(" [", "\n[") for text in texts] for texts in cells]
+    room = console.width - min(_longest(comparison.arms), console.width // 3)
+    if sum(_width(column, texts) + GAP for column, texts in zip(found, cells, strict=True)) > room:
+        cells = [[text.replace(" [", "\n[").replace(CONFOUNDED, CONFOUNDED.replace(" ", "\n")) for text in texts] for texts in cells]
     columns_left = list(zip(found, cells, strict=True))
     while columns_left:
         taken, used = 0, 0
-        while taken < len(columns_left) and (not taken or used + _width(columns_left[taken][1]) + GAP <= room):
-            used += _width(columns_left[taken][1]) + GAP
+        while taken < len(columns_left) and (not taken or used + _width(*columns_left[taken]) + GAP <= room):
+            used += _width(*columns_left[taken]) + GAP
             taken += 1
         _print_table(list(comparison.arms), prefix, columns_left[:taken], console)
         columns_left = columns_left[taken:]
 
 
-def _width(texts: list[str]) -> int:
-    """Characters that a column needs; its title may break at blanks."""
-    return max((len(line) for text in texts for line in text.split("\n")), default=0) or LEAST_WIDTH
+def _longest(texts: Iterable[str]) -> int:
+    return max(map(len, ("arm", *texts)))
+
+
+def _width(column: Column, texts: list[str]) -> int:
+    """Characters that a column needs; its title may break at blanks, and a very long word of it anywhere."""
+    words = (min(len(word), LONGEST_WORD) for word in column.title.split())
+    return max(*words, *(len(line) for text in texts for line in text.split("\n")), 1)
+
+
+def _widths(arms: list[str], found: list[tuple[Column, list[str]]], room: int) -> list[int]:
+    """Characters for the names and for each column: what they need, and what is left over for names and titles that would break, in this order."""
+    names = min(_longest(arms), room // 3)
+    least = [names, *(_width(column, texts) for column, texts in found)]
+    wished = [_longest(arms), *(max(width, len(column.title)) for width, (column, _) in zip(least[1:], found, strict=True))]
+    left = room - sum(least) - GAP * len(found)
+    widths = []
+    for width, wish in zip(least, wished, strict=True):
+        more = max(0, min(wish - width, left))
+        widths.append(width + more)
+        left -= more
+    return widths
 
 
 def _print_table(arms: list[str], title: str, found: list[tuple[Column, list[str]]], console: Console) -> None:
@@ -87,10 +106,11 @@ def _print_table(arms: list[str], title: str, found: list[tuple[Column, list[str
     from rich.table import Table
     from rich.text import Text
 
+    names, *widths = _widths(arms, found, console.width)
     table = Table(title=title, title_justify="left", title_style="dim", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("arm", overflow="fold")
-    for column, texts in found:
-        table.add_column(Text(column.title), justify="right", overflow="fold", min_width=_width(texts))
+    table.add_column("arm", overflow="fold", width=names)
+    for (column, _), width in zip(found, widths, strict=True):
+        table.add_column(Text(column.title), justify="right", overflow="fold", width=width)
     for row, arm in enumerate(arms):
         table.add_row(Text(arm), *(Text(texts[row]) for _, texts in found))
     console.print(table)

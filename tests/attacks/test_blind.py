@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from tasks.attacks import _blind
+from tasks.attacks import _blind, _roc
 from tasks.attacks._blind import out_of_fold, write_scores
 from tasks.attacks._roc import Interval, Ranking, intervals
 from tasks.attacks.blind import BLIND, SCORES, BlindConfig
@@ -67,6 +67,19 @@ def test_on_coin_pools_the_interval_holds_one_half(users: bool, utterances: pd.D
     found = [by_coin(records, seed) for seed in range(20)]
     missed = sum(not holds_half(interval_of(pools, out_of_fold(pools, seed, new_run()), seed)) for seed, pools in enumerate(found))
     assert stats.binomtest(missed, 20, 0.06, alternative="greater").pvalue > FALSE_ALARM
+
+
+def test_intervals_are_as_wide_as_the_blind_auc_spreads_over_coins(utterances: pd.DataFrame, new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """120 coins, a chi-squared test at 1e-4 each way: a bootstrap of fixed scores, which forgets that they were fitted, is too narrow."""
+    monkeypatch.setattr(_roc, "RESAMPLES", 300)
+    records, squares = utterances.drop(columns="user").head(400), []
+    for seed in range(120):
+        pools = by_coin(records, seed)
+        found = interval_of(pools, out_of_fold(pools, seed, new_run()), seed)
+        assert found.low is not None and found.high is not None
+        squares.append(((found.value - 0.5) / ((found.high - found.low) / 3.92)) ** 2)
+    assert stats.chi2.sf(sum(squares), len(squares)) > FALSE_ALARM
+    assert stats.chi2.sf(sum(squares) * _roc.OUT_OF_FOLD**2, len(squares)) < FALSE_ALARM
 
 
 def test_a_word_that_members_alone_say_is_found(utterances: pd.DataFrame, new_run: NewRun) -> None:

@@ -159,8 +159,8 @@ def test_a_blind_auc_near_one_has_an_interval_inside_its_range() -> None:
 
 def test_perfect_separation_has_a_value_and_no_false_interval() -> None:
     member = np.arange(250) < 120
-    for scores, value in ((member.astype(float), 1.0), (~member * 1.0, 0.0), (np.zeros(250), 0.5)):
-        found = interval_of(scores, member)
+    for scores, value in ((member, 1.0), (~member, 0.0), (member & ~member, 0.5)):
+        found = interval_of(scores.astype(float), member)
         assert (found["auc"], found["auc_above_blind"]) == (Interval(value, None, None), Interval(0.0, None, None))
 
 

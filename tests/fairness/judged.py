@@ -35,7 +35,9 @@ def answers(groups: Sequence[str | None], right: Sequence[bool], users: Sequence
     """One record per answer."""
     labels = np.where(np.arange(len(right)) % 2 == 0, "x", "y")
     predicted = np.where(np.asarray(right, dtype=bool), labels, "z")
-    found = pd.DataFrame({"id": [f"r{index}" for index in range(len(right))], "group": pd.Series(groups, dtype=object), "label": labels, "predicted": predicted})
+    found = pd.DataFrame(
+        {"id": [f"r{index}" for index in range(len(right))], "group": pd.Series(list(groups), dtype=object), "label": labels, "predicted": predicted}
+    )
     return found if users is None else found.assign(user=pd.Series(users, dtype=object))
 
 

@@ -33,7 +33,7 @@ STUDY: dict[str, Any] = {
     "sweep": {
         "seeds": [0, 1],
         "arms": {
-            "overfit": {"training": {"epochs": 120, "expected_batch_size": 32, "optimizer": {"kind": "adamw", "learning_rate": 0.05, "weight_decay": 0}}},
+            "overfit": {"training": {"epochs": 60, "expected_batch_size": 32, "optimizer": {"kind": "adamw", "learning_rate": 0.05, "weight_decay": 0}}},
             "private": {"privacy": {"kind": "dp-sgd", "target_epsilon": 1}, "training": {"epochs": 2, "expected_batch_size": 64}},
         },
     },
@@ -47,7 +47,7 @@ def at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Ran:
-    """The study after its one run."""
+    """The study after its one run, in a home that the tests of this file share."""
 
     def __init__(self, outcome: Outcome, plan: Plan) -> None:
         self.outcome, self.plan = outcome, plan
@@ -118,29 +118,27 @@ def test_both_families_are_measured_where_the_study_leaves_them_out(ran: Ran) ->
 
 def test_epsilon_is_a_number_of_the_private_arm_alone(ran: Ran) -> None:
     for seed in (0, 1):
-        assert SPENT <= set(ran.rows("private", seed)) and not SPENT & set(ran.rows("overfit", seed))
+        assert set(ran.rows("private", seed)) >= SPENT and not SPENT & set(ran.rows("overfit", seed))
         epsilon = ran.rows("private", seed)["privacy/epsilon"].value
         assert epsilon is not None and 0 < epsilon <= 1
     tags = {name: one.data.tags["guarantee"] for name, one in children(ran.outcome).items()}
     assert tags["overfit 0"] == "none" and tags["private 0"] != "none"
 
 
-def test_an_empty_list_stays_empty_and_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    at(tmp_path, monkeypatch)
+def test_an_empty_list_stays_empty_and_is_said(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {**STUDY["data"], "examples": 200, "public_size": 130, "attack_holdout": 30}
-    outcome = run({**STUDY, "data": small, "attacks": [], "fairness": [], "training": {"epochs": 1}, "sweep": {}}, monkeypatch)
+    outcome = run({**STUDY, "name": "empty", "data": small, "attacks": [], "fairness": [], "training": {"epochs": 1}, "sweep": {}}, monkeypatch)
     assert outcome.exit_code == 0 and not any(name.startswith(("privacy/", "fairness/")) for name in outcome.comparison.arms["main"])
     [one] = children(outcome).values()
     assert (one.data.tags["attacks"], one.data.tags["fairness"]) == ("not measured", "not measured")
 
 
-def test_data_without_groups_says_that_there_are_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    at(tmp_path, monkeypatch)
+def test_data_without_groups_says_that_there_are_none(ran: Ran, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     lines = [f"say {'yes' if index % 2 else 'no'} {index},{'yes' if index % 2 else 'no'}" for index in range(120)]
     table.write_text("\n".join(["text,label", *lines]) + "\n")
     data = {"kind": "files", "train": str(table), "task": "intent", "columns": {"text": "text", "label": "label"}}
-    outcome = run({**STUDY, "data": data, "training": {"epochs": 1}, "sweep": {}}, monkeypatch)
+    outcome = run({**STUDY, "name": "ungrouped", "data": data, "training": {"epochs": 1}, "sweep": {}}, monkeypatch)
     [one] = children(outcome).values()
     assert (one.data.tags["attacks"], one.data.tags["fairness"]) == ("not measured", "not measured (no groups)")
     graph, study = graph_of({**STUDY, "data": data, "sweep": {}})

@@ -40,6 +40,17 @@ def table(block: str, *errors: Expected) -> Bad:
     return Bad(f"kind: dp-training\nname: own\ndata:\n{body}model: {{kind: linear}}\n", errors)
 
 
+def private(block: str, *errors: Expected, model: str = "linear", task: str = "intent", more: str = "") -> Bad:
+    """A private training of 90 records; the keys of its privacy block after ``kind`` begin at 5:25."""
+    head = SMALL.replace("task: intent}", f"task: {task}, public_size: 90}}").replace("linear", model)
+    return Bad(f"{head}privacy: {{kind: dp-sgd, {block}}}\n{more}\n", errors)
+
+
+def searched(over: str, *errors: Expected, block: str = "target_epsilon: 3, accountant: rdp") -> Bad:
+    """A private search; ``over`` stands at 6:33."""
+    return private(block, *errors, more=f"search: {{kind: random-stopping, over: {over}}}")
+
+
 FORMS = "needs exactly one of better, not_worse_by, equivalent_within, at_least, at_most"
 
 STUDIES = {
@@ -119,7 +130,7 @@ DATA = {
     "odd intents": instead(3, "data: {kind: synthetic-assistant, intents: 5}", (3, 1, "data", "intents must be even")),
     "attack_holdout without public_size": instead(3, "data: {kind: clinc150, attack_holdout: 9}", (3, 1, "data", "attack_holdout needs public_size")),
     "attack_holdout above public_size": instead(
-        3, "data: {kind: clinc150, attack_holdout: 9, public_size: 5}", (3, 24, "data.attack_holdout", "data.attack_holdout is larger")
+        3, "data: {kind: clinc150, attack_holdout: 900, public_size: 500}", (3, 24, "data.attack_holdout", "data.attack_holdout is larger")
     ),
     "missing file": table("kind: files\ntrain: none.csv\ncolumns: {text: utterance}", (5, 3, "data.train", "no such file: none.csv (looked in ")),
     "file that is no table": table(
@@ -191,4 +202,72 @@ CLAIMS = {
     ),
 }
 
-BAD = STUDIES | PARTS | DATA | CLAIMS
+RATES = "{training.optimizer.learning_rate: [0.1, 0.2]}"
+ONE_AMOUNT = "give exactly one of target_epsilon and noise_multiplier"
+SPENDS_ALIKE = "cannot be searched: every training must spend the same, so only training.optimizer, training.schedule, "
+
+PRIVACY = {
+    "privacy without a public size": added("privacy: {kind: dp-sgd, target_epsilon: 3}", (3, 1, "data", "a guarantee needs data.public_size: ")),
+    "shuffled batches under add-remove": private(
+        "target_epsilon: 3, sampler: {kind: shuffle}",
+        (5, 44, "privacy.sampler", "shuffled batches do not have the epsilon of Poisson sampling: write sampler: {kind: poisson}, or "),
+    ),
+    "GDP as accountant": private("target_epsilon: 3, accountant: gdp", (5, 44, "privacy.accountant", "the GDP accountant is no upper bound: ")),
+    "unknown accountant": private(
+        "target_epsilon: 3, accountant: plds", (5, 44, "privacy.accountant", "must be one of 'pld', 'rdp', 'prv', 'gdp' (got 'plds'); did you mean 'pld'?")
+    ),
+    "delta above 1/n": private("target_epsilon: 3, delta: 0.02", (5, 44, "privacy.delta", "delta is above 1 / public_size: ")),
+    "delta of one": private("target_epsilon: 3, delta: 1", (5, 44, "privacy.delta", "must be less than 1 (got 1)")),
+    "replace-one by rdp": private(
+        "target_epsilon: 3, accountant: rdp, adjacency: replace-one", (5, 44, "privacy.accountant", "replace-one moves the sum by twice the clip norm")
+    ),
+    "prv beyond its reach": private("target_epsilon: 20, accountant: prv", (5, 45, "privacy.accountant", "the prv accountant knows plain Poisson")),
+    "ghost clipping of tied weights": private(
+        "target_epsilon: 3, clipping: {engine: {kind: opacus-ghost}}",
+        (5, 55, "privacy.clipping.engine", "ghost clipping misses that two layers of this model share a weight: "),
+        model="gpt2",
+        task="lm",
+    ),
+    "ghost clipping of tied weights by default": private(
+        "target_epsilon: 3", (5, 1, "privacy.clipping.engine", "ghost clipping misses that two layers of this model share"), model="gpt2", task="lm"
+    ),
+    "vmap of a transformer": private(
+        "target_epsilon: 3, clipping: {engine: {kind: vmap}}",
+        (5, 55, "privacy.clipping.engine", "vmap cannot batch the attention masks of transformers: "),
+        model="bert",
+    ),
+    "ghost clipping in bf16": private(
+        "target_epsilon: 3", (6, 12, "training.precision", "ghost clipping in bf16 bounds other numbers"), more="training: {precision: bf16}"
+    ),
+    "target and noise": private("target_epsilon: 3, noise_multiplier: 1", (5, 1, "privacy", ONE_AMOUNT)),
+    "neither target nor noise": private("accountant: rdp", (5, 1, "privacy", ONE_AMOUNT)),
+    "target of zero": private("target_epsilon: 0", (5, 25, "privacy.target_epsilon", "must be greater than 0 (got 0)")),
+    "batch larger than the public size": private(
+        "target_epsilon: 3",
+        (6, 12, "training.expected_batch_size", "training.expected_batch_size is above data.public_size"),
+        more="training: {expected_batch_size: 91}",
+    ),
+    "misspelt key of a clip rule": private(
+        "target_epsilon: 3, clipping: {rule: {kind: flat, norm: 1}}", (5, 74, "privacy.clipping.rule.norm", "unknown key; the keys are 'kind', 'l2_clip_norm'")
+    ),
+    "arm whose delta is too large": private(
+        "target_epsilon: 3",
+        (6, 31, "sweep.arms.loose.privacy.delta", "delta is above 1 / public_size: "),
+        more="sweep: {arms: {a: {}, loose: {privacy.delta: 0.5}}}",
+    ),
+    "search over what changes the price": searched("{training.epochs: [1, 2]}", (6, 33, "search.over", f"'training.epochs' {SPENDS_ALIKE}")),
+    "search over the noise": searched("{privacy.noise_multiplier: [1, 2]}", (6, 33, "search.over", f"'privacy.noise_multiplier' {SPENDS_ALIKE}")),
+    "search over a misspelt path": searched(
+        "{training.optimizer.learning_rat: [0.1, 0.2]}", (6, 33, "search.over", "there is no 'training.optimizer.learning_rat'")
+    ),
+    "search over what the model has not": searched("{model.dropout: [0.1, 0.2]}", (6, 33, "search.over", "there is no 'model.dropout'")),
+    "search with a wrong value": searched(
+        "{training.optimizer.learning_rate: [0.1, -1]}", (6, 33, "search.over", "training.optimizer.learning_rate: Input should be greater than 0 (got -1)")
+    ),
+    "search without privacy": added(f"search: {{kind: random-stopping, over: {RATES}}}", (5, 1, "search", "a search by random stopping charges a private")),
+    "search by another accountant": searched(
+        RATES, (5, 1, "privacy.accountant", "a search by random stopping is accounted by rdp alone: "), block="target_epsilon: 3"
+    ),
+}
+
+BAD = STUDIES | PARTS | DATA | CLAIMS | PRIVACY

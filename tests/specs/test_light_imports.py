@@ -13,6 +13,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((CHECKOUT / "specs").rglob("*.yaml"))
 
 READING = ("torch", "transformers", "opacus", "sklearn", "fairlearn", "datasets", "scipy.stats", "prefect", "mlflow", "pandas", "statsmodels", "matplotlib")
+ACCOUNTING = ("dp_accounting", "prv_accountant", "scipy", "scipy.stats")
 PLANNING = ("torch", "transformers", "opacus", "sklearn", "fairlearn", "mlflow", "datasets", "prefect")
 
 READ = """
@@ -25,6 +26,14 @@ PLAN = (
     + """
 from pipelines.planning import make_plan
 assert make_plan(loaded[0]).trials
+"""
+)
+PLAN_PRIVATE = (
+    PLAN
+    + """
+from pipelines.describing import guarantees
+(promised,) = guarantees(make_plan(loaded[0])).values()
+assert promised.startswith("simulated: example-level (3, 0.00112)-DP, add/remove"), promised
 """
 )
 COMMAND = """
@@ -66,6 +75,26 @@ def test_reading_a_spec_with_a_table_imports_nothing_heavy(tmp_path: Path) -> No
 
 def test_planning_imports_nothing_heavy(tmp_path: Path) -> None:
     assert imported(tmp_path, PLAN, PLANNING, [CHECKOUT / "specs" / "quickstart.yaml"]) == []
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Path:
+    """A private study, whose accounts are not worked out yet."""
+    spec = tmp_path / "private.yaml"
+    data = "data: {kind: synthetic-assistant, examples: 100, task: intent, public_size: 90}"
+    spec.write_text(f"kind: dp-training\nname: private\n{data}\nmodel: {{kind: linear}}\nprivacy: {{kind: dp-sgd, target_epsilon: 3}}\n")
+    return spec
+
+
+@pytest.mark.parametrize("program", [READ, COMMAND], ids=["read", "command"])
+def test_reading_a_private_spec_imports_no_accountant(tmp_path: Path, private: Path, program: str) -> None:
+    assert imported(tmp_path, program, (*READING, *ACCOUNTING), [private]) == []
+
+
+def test_planning_a_private_study_imports_accountants_once_and_nothing_else_heavy(tmp_path: Path, private: Path) -> None:
+    assert imported(tmp_path, PLAN, (*PLANNING, *ACCOUNTING), [private]) == []
+    assert imported(tmp_path, PLAN_PRIVATE, (*PLANNING, *ACCOUNTING), [private]) == list(ACCOUNTING)
+    assert imported(tmp_path, PLAN_PRIVATE, (*PLANNING, *ACCOUNTING), [private]) == []
 
 
 @pytest.mark.parametrize("library", ["pandas", "scipy.stats"])
