@@ -27,5 +27,5 @@ def command(
     if found is None:
         refuse_word("no rule", rule, rules, "the rules are")
     verdict = {"refuse": "refuses the study", "label": "labels every number it touches"}[found.verdict]
-    when = {"spec": "when the spec is read", "data": "when the data is known"}[found.stage]
+    when = {"spec": "when the spec is read", "data": "when the data is known", "network": "when the network is built"}[found.stage]
     typer.echo(f"{found.id} {verdict}, {when}\n  what:   {found.sentence}\n  where:  {found.path}\n  source: {found.source}")

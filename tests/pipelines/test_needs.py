@@ -26,6 +26,7 @@ STUDY = {
     "data": {"kind": "synthetic-assistant", "examples": 200, "task": "intent", "public_size": 140, "attack_holdout": 20},
     "model": {"kind": "bilstm", "hidden_size": 8, "embedding_size": 8},
     "training": {"epochs": 1},
+    "attacks": [],
 }
 
 

@@ -13,7 +13,7 @@ from tasks.models._linear import Intercept
 
 CANCELLED = 1e-6
 """By which share of its parts without their signs a ghost norm, or its square, is lifted. Where parts cancel, the rounding of fp32 is relative to
-them and not to their sum, in the norm and in the sum that is released: without it a contribution was found 27% above the clip norm.
+them and not to their sum, in the norm and in the sum that is released: without it a contribution was found eight times as long as the clip norm.
 """
 
 
@@ -69,20 +69,22 @@ def _map_norm(layer: nn.Module, activations: list[Tensor], backprops: Tensor) ->
     return found  # type: ignore[return-value]
 
 
-def _embedding_norm(layer: nn.Embedding, activations: list[Tensor], backprops: Tensor) -> dict[Tensor, Tensor]:
+def _embedding_norm(layer: nn.Embedding, activations: list[Tensor], backprops: Tensor) -> dict[nn.Parameter, Tensor]:
     """The same with a_t . a_s = 1 where both tokens are one, else 0."""
     ids, outputs = activations[0].reshape(len(backprops), -1), _positions(backprops)
-    return {layer.weight: _norm_of_products((outputs @ outputs.mT) * (ids.unsqueeze(2) == ids.unsqueeze(1)))}
+    return {layer.weight: _norm_of_products((outputs @ outputs.mT) * (ids.unsqueeze(2) == ids.unsqueeze(1)))}  # type: ignore[dict-item]
 
 
-def _layer_norm_norm(layer: nn.LayerNorm, activations: list[Tensor], backprops: Tensor) -> dict[Tensor, Tensor]:
+def _layer_norm_norm(layer: nn.LayerNorm, activations: list[Tensor], backprops: Tensor) -> dict[nn.Parameter, Tensor]:
     """A scale and a shift per unit: sums over positions."""
     found = {}
+    outputs = backprops.reshape(len(backprops), -1, layer.weight.numel())
     if layer.weight.requires_grad:
-        found[layer.weight] = _norm_of_sum(nn.functional.layer_norm(activations[0], layer.normalized_shape, eps=layer.eps) * backprops)
+        scaled = nn.functional.layer_norm(activations[0], layer.normalized_shape, eps=layer.eps)
+        found[layer.weight] = _norm_of_sum(scaled.reshape(outputs.shape) * outputs)
     if layer.bias is not None and layer.bias.requires_grad:
-        found[layer.bias] = _norm_of_sum(backprops)
-    return found
+        found[layer.bias] = _norm_of_sum(outputs)
+    return found  # type: ignore[return-value]
 
 
 def _positions(values: Tensor) -> Tensor:
@@ -95,7 +97,7 @@ def _norm_of_products(products: Tensor) -> Tensor:
     return (products.sum(dim=(1, 2)).clamp(min=0) + CANCELLED * products.abs().sum(dim=(1, 2))).sqrt()
 
 
-def _norm_of_sum(values: Tensor) -> Tensor:
-    """(B,) norm of the sum over positions of (B, ..., D)."""
-    rows = _positions(values)
-    return rows.sum(dim=1).norm(dim=1) + CANCELLED * rows.abs().sum(dim=1).norm(dim=1)
+def _norm_of_sum(parts: Tensor) -> Tensor:
+    """(B,) norm of the sum over positions of parts (B, T, D)."""
+    norm: Tensor = parts.sum(dim=1).norm(dim=1) + CANCELLED * parts.abs().sum(dim=1).norm(dim=1)
+    return norm
