@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pipelines.planning import Plan, PlannedTrial
 from tasks.comparison.comparison import StudyPrivacy
 from tasks.core.measures import Row
 from tasks.privacy.account import Account, rounded_up
-from tasks.privacy.accountant import epsilon
-from tasks.privacy.mechanism import ADJACENCY_WORDS, Mechanism
+from tasks.privacy.accounts import together
+from tasks.privacy.mechanism import ADJACENCY_WORDS
 
 
 def study_privacy(plan: Plan) -> StudyPrivacy | None:
@@ -28,7 +27,7 @@ def study_privacy(plan: Plan) -> StudyPrivacy | None:
         sentence = f"The {len(private)} private trainings of this study do not compose: they have unlike units or adjacencies."
         return StudyPrivacy(epsilon=None, delta=None, trials=len(private), uncovered=uncovered, sentence=sentence)
     delta = max(account.delta for account in private)
-    total = composed(private, delta)
+    total = together([account.mechanism for account in private], delta)
     return StudyPrivacy(epsilon=total, delta=delta, trials=len(private), uncovered=uncovered, sentence=_sentence(private, total, delta, uncovered))
 
 
@@ -40,31 +39,6 @@ def study_rows(spent: StudyPrivacy | None) -> tuple[Row, ...]:
     if spent.epsilon is None:
         return (Row(name="privacy/epsilon_study", value=None, status="undefined", reason=spent.sentence, conditions=conditions),)
     return (Row(name="privacy/epsilon_study", value=spent.epsilon, direction="lower", lowest=0, conditions={**conditions, "delta": f"{spent.delta:g}"}),)
-
-
-def composed(accounts: Sequence[Account], delta: float) -> float:
-    """The mechanisms themselves composed, not their epsilons added: by PLD, or by RDP where one is a search, which only RDP accounts for."""
-    adjacency = accounts[0].mechanism.adjacency
-    if any(account.mechanism.repetition is not None for account in accounts):
-        return _by_rdp(accounts, delta)
-    counts: dict[tuple[float, float | None], int] = {}
-    releases = [release for account in accounts for release in account.mechanism.releases]
-    for release in releases:
-        pair = (release.noise_multiplier, release.rate)
-        counts[pair] = counts.get(pair, 0) + release.count
-    merged = {(release.noise_multiplier, release.rate): release for release in releases}
-    together = tuple(replace(merged[pair], count=count) for pair, count in counts.items())
-    return epsilon("pld", Mechanism(together, adjacency), delta).high
-
-
-def _by_rdp(accounts: Sequence[Account], delta: float) -> float:
-    from dp_accounting import ComposedDpEvent
-    from dp_accounting.rdp import RdpAccountant
-
-    from tasks.privacy.mechanism import as_event
-
-    event = ComposedDpEvent([as_event(account.mechanism) for account in accounts])
-    return float(RdpAccountant().compose(event).get_epsilon(delta))
 
 
 def _trainings(plan: Plan) -> dict[str, Account | None]:

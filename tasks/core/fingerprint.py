@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from tasks.core.component import Component, components_in
 
 FIRST_PARTY = "tasks"
-NUMERIC_LIBRARIES = ("torch", "numpy", "transformers", "opacus")
+NUMERIC_LIBRARIES = ("torch", "numpy", "transformers", "opacus", "scikit-learn")
 
 
 def digest(value: Any) -> str:

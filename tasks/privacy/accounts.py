@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
-from tasks.core.fingerprint import digest
-from tasks.core.places import home
-from tasks.privacy.mechanism import Adjacency, Mechanism, Repetition
+from tasks.privacy.keeping import kept
+from tasks.privacy.mechanism import Adjacency, Mechanism, Release, Repetition
 from tasks.privacy.noise import Noise
 from tasks.privacy.sampler import Sampler, Schedule
-
-REVISION = 2
-"""Raise it when calibration or accounting changes."""
 
 
 @cache
@@ -49,15 +41,32 @@ def spend(
         "delta": delta,
         "target_epsilon": target_epsilon,
         "noise_multiplier": noise_multiplier,
-        "versions": _versions(),
-        "revision": REVISION,
     }
-    path = home() / "mlruns" / "cache" / "accounts" / f"{digest(_plain(asked))}.json"
-    kept = _read(path, _plain(asked))
-    if kept is None:
-        kept = _worked_out(mechanism_of, accountant, delta, target_epsilon, noise_multiplier)
-        _write(path, {**kept, "asked": _plain(asked)})
-    return kept["noise_multiplier"], mechanism_of(kept["noise_multiplier"]), dict(kept["epsilons"])
+    found = kept(asked, lambda: _worked_out(mechanism_of, accountant, delta, target_epsilon, noise_multiplier), lambda found: _account(found, accountant))
+    return found["noise_multiplier"], mechanism_of(found["noise_multiplier"]), found["epsilons"]
+
+
+def together(mechanisms: Sequence[Mechanism], delta: float) -> float:
+    """Epsilon of several mechanisms composed, not their epsilons added: by PLD, or by RDP where one is a search, which only RDP accounts for.
+
+    All must be of one adjacency.
+    """
+    asked = {"composed": sorted((asdict(mechanism) for mechanism in mechanisms), key=repr), "delta": delta}
+    return float(kept(asked, lambda: {"epsilon": _composed(mechanisms, delta)}, lambda found: {"epsilon": float(found["epsilon"])})["epsilon"])
+
+
+def _composed(mechanisms: Sequence[Mechanism], delta: float) -> float:
+    from tasks.privacy.accountant import epsilon
+    from tasks.privacy.accountants.rdp import compose_by_rdp
+
+    adjacency = mechanisms[0].adjacency
+    if any(mechanism.repetition is not None for mechanism in mechanisms):
+        return compose_by_rdp(mechanisms, delta)
+    counts: Counter[tuple[float, float | None]] = Counter()
+    for release in (release for mechanism in mechanisms for release in mechanism.releases):
+        counts[(release.noise_multiplier, release.rate)] += release.count
+    releases = tuple(Release(noise, rate, count) for (noise, rate), count in counts.items())
+    return epsilon("pld", Mechanism(releases, adjacency), delta).high
 
 
 def _worked_out(mechanism_of: Any, accountant: str, delta: float, target: float | None, noise_multiplier: float | None) -> dict[str, Any]:
@@ -76,40 +85,9 @@ def _worked_out(mechanism_of: Any, accountant: str, delta: float, target: float 
     return {"noise_multiplier": multiplier, "epsilons": epsilons}
 
 
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Infinity, the shape of a Poisson law, is no JSON."""
-    found: dict[str, Any] = json.loads(json.dumps(values).replace("Infinity", '"infinity"'))
-    return found
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in ("dp-accounting", "prv-accountant"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _read(path: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A kept account; None where there is none, or none that can be read and answers what is asked."""
-    try:
-        found = json.loads(path.read_text())
-        epsilons = {str(name): float(value) for name, value in found["epsilons"].items()}
-        kept = {"noise_multiplier": float(found["noise_multiplier"]), "epsilons": epsilons}
-        return kept if found["asked"] == asked and asked["accountant"] in epsilons else None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
-def _write(path: Path, values: Mapping[str, Any]) -> None:
-    """Aside, then renamed. A machine without room or right to keep it works it out again."""
-    aside = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.aside")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(values, indent=1) + "\n")
-        aside.replace(path)
-    except OSError:
-        with suppress(OSError):
-            aside.unlink()
+def _account(found: Mapping[str, Any], accountant: str) -> dict[str, Any]:
+    """A kept account as it should be. Raises where it is another thing."""
+    epsilons = {str(name): float(value) for name, value in found["epsilons"].items()}
+    if accountant not in epsilons:
+        raise KeyError(accountant)
+    return {"noise_multiplier": float(found["noise_multiplier"]), "epsilons": epsilons}

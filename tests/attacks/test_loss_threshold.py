@@ -78,7 +78,10 @@ def test_too_few_of_a_pool_give_no_number(members: int, others: int, tmp_path: P
     for row in found.values():
         assert (row.value, row.low, row.status, row.n) == (None, None, "insufficient_evidence", members + others)
         assert row.reason == f"{members} members and {others} non-members; 100 of each are needed"
-    assert {row.status for row in rows(two_pools(100, 100), tmp_path / "enough").values()} == {"ok"}
+    enough = rows(two_pools(100, 199), tmp_path / "enough")
+    assert {name for name, row in enough.items() if row.status != "ok"} == {"tpr_at_1pct_fpr"}
+    assert enough["tpr_at_1pct_fpr"].reason == "199 non-members; 200 are needed for a rate of 0.01"
+    assert {row.status for row in rows(two_pools(100, 200), tmp_path / "more").values()} == {"ok"}
 
 
 @pytest.mark.parametrize(("others", "told"), [(999, False), (1000, True)])

@@ -17,7 +17,7 @@ kind: dp-training
 name: rich
 version: 2
 question: "Is it so?"
-data: &data {kind: files, train: t.csv, test: 0.5, task: intent, columns: {text: utterance, label: intent, user: uid}, public_size: 100, attack_holdout: 100}
+data: &data {kind: files, train: t.csv, test: 0.5, task: intent, columns: {text: utterance, label: intent, user: uid}, public_size: 1000, attack_holdout: 100}
 model:
   kind: pretrained
   source: some/model

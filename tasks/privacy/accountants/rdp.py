@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from tasks.privacy.accountant import Accountant, Bound
@@ -27,3 +28,12 @@ class Rdp(Accountant):
         logging.getLogger("absl").setLevel(logging.ERROR)  # orders that do not converge are left out, which loses tightness alone
         accountant = RdpAccountant(neighboring_relation=relation("add-remove"))
         return Bound(float(accountant.compose(as_event(mechanism)).get_epsilon(delta)))
+
+
+def compose_by_rdp(mechanisms: Sequence[Mechanism], delta: float) -> float:
+    """Epsilon of several mechanisms one after the other, searches among them."""
+    from dp_accounting import ComposedDpEvent
+    from dp_accounting.rdp import RdpAccountant
+
+    event = ComposedDpEvent([as_event(mechanism) for mechanism in mechanisms])
+    return float(RdpAccountant(neighboring_relation=relation("add-remove")).compose(event).get_epsilon(delta))

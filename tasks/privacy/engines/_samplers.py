@@ -84,7 +84,7 @@ def _layer_norm_norm(layer: nn.LayerNorm, activations: list[Tensor], backprops: 
         found[layer.weight] = _norm_of_sum(scaled.reshape(outputs.shape) * outputs)
     if layer.bias is not None and layer.bias.requires_grad:
         found[layer.bias] = _norm_of_sum(outputs)
-    return found  # type: ignore[return-value]
+    return found
 
 
 def _positions(values: Tensor) -> Tensor:
