@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FEWEST = 100
 RATES = {"tpr_at_1pct_fpr": (0.01, 200), "tpr_at_01pct_fpr": (0.001, 1000)}
 """False positive rate by name, and the fewest non-members with which it is told. Simulated: at 1% and 100 non-members the interval covers 86%, at 200 93%."""
-ALWAYS = ("auc", "tpr_at_1pct_fpr", "blind_auc", "auc_above_blind")
+ALWAYS = ("auc", "blind_auc", "auc_above_blind", "tpr_at_1pct_fpr")
 """What every trial records, with its reason where it could not be had."""
 RANGES = {"auc": (0.0, 1.0), "blind_auc": (0.0, 1.0), "auc_above_blind": (-1.0, 1.0), "tpr_at_1pct_fpr": (0.0, 1.0), "tpr_at_01pct_fpr": (0.0, 1.0)}
 PROTOCOL = "members and non-members by a coin per record; score -loss"
