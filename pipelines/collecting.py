@@ -39,7 +39,7 @@ def collect(store: Store, forget: Sequence[str], dry_run: bool) -> Collected:
         else:
             _remove_artifact(store, key, found, dry_run)
     for key in store.unfinished():
-        if key not in needed:
+        if key not in needed or store.has(key):
             _remove_leftover(store, key, store.scratch(key), found, dry_run)
     for folder in store.asides():
         _remove_leftover(store, folder.name.split(".")[1], folder, found, dry_run)

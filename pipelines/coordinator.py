@@ -53,6 +53,9 @@ class Coordinator:
         missing = self.plan.missing(verified=True)
         self._unmade = {node.key: node for node in missing}
         self._open = list(self.plan.trials)
+        for node in self.plan.graph:
+            if node.key not in self._unmade:
+                self.plan.store.tidy(node.key)
         for key in self._unmade:
             self.plan.store.discard(key)
         data = {node.key for planned in self._open for node in with_inputs([planned.graph.data])}

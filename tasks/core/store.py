@@ -148,6 +148,10 @@ class Store:
             return sorted(path.parent.name for path in self._shelf.glob(f"*/{MANIFEST}"))
         return sorted(str(path).split("/")[-2] for path in self._fs.glob(f"{self.url}/artifacts/*/{MANIFEST}"))
 
+    def tidy(self, key: str) -> None:
+        """Remove unfinished work on a key that is made: a kill right after a commit leaves it, and a secret key may lie there."""
+        shutil.rmtree(self.scratch(key), ignore_errors=True)
+
     def unfinished(self) -> list[str]:
         """The keys that have unfinished work on this machine."""
         folder = self.local / "unfinished"

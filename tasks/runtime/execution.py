@@ -38,7 +38,7 @@ def execute(call: Call) -> bool:
     store = open_store(call.store)
     with store.lock(call.key):
         if store.intact(call.key):
-            shutil.rmtree(store.scratch(call.key), ignore_errors=True)  # a kill right after the commit left it, and a secret key may lie there
+            store.tidy(call.key)
             return False
         started = time.monotonic()
         try:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
+from pipelines.collecting import collect
 from pipelines.outcome import Outcome
 from pipelines.planning import Plan, make_plan
 from pipelines.submissions import NOT_BEGUN
@@ -89,3 +90,15 @@ def test_the_guarantee_is_one_and_the_simulated_is_not(home: Path, monkeypatch: 
     plan = planned()
     record = json.loads((plan.store.open(plan.trials[0].graph.model.key) / "privacy.json").read_text())
     assert record["guarantee"] == secret and record["randomness"] == "secret" and "not cryptographic" in record["generator"]
+
+
+def test_a_kill_between_commit_and_clean_up_leaves_no_key_for_long(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run of the study, which makes nothing, takes the leftover away; so does a collection."""
+    inline.run(STUDY, monkeypatch)
+    plan = planned()
+    for clean_up in (lambda: inline.run(STUDY, monkeypatch), lambda: collect(plan.store, [], dry_run=False)):
+        left = plan.store.scratch(plan.trials[0].graph.model.key) / "checkpoint"
+        left.mkdir(parents=True)
+        (left / "secret.key").write_text("f00d")
+        clean_up()
+        assert not list(home.rglob("secret.key*")) and plan.store.intact(plan.trials[0].graph.model.key)

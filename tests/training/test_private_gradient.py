@@ -245,8 +245,8 @@ def off(made: Begun, divisor: float, counts: tuple[int, ...]) -> float:
 def test_the_divisor_is_the_expected_batch_size_whatever_the_batch_is(prepare: Prepare, new_run: NewRun) -> None:
     made = still(prepare, new_run(8))
     assert made[3].divisor == 12
-    assert off(made, 12, (1, 5, 12, 40)) < 1e-5
-    assert off(made, 0, (12,)) < 1e-5 and off(made, 0, (5,)) > 1e-3  # a divisor that is the batch's own size is seen
+    assert off(made, 12, (1, 5, 12, 40)) < 1e-4
+    assert off(made, 0, (12,)) < 1e-4 and off(made, 0, (5,)) > 1e-3  # a divisor that is the batch's own size is seen
 
 
 def test_the_loss_is_told_where_it_may_be(prepare: Prepare, new_run: NewRun) -> None:
