@@ -27,4 +27,4 @@ class ClipRule(Component, ABC):
         """What each contribution is multiplied with, (B,) from its L2 norm (B,) over all trained weights, in fp32."""
 
 
-CLIP_RULES = Family("clip rule", "tasks.privacy.clip_rules", ClipRule)
+CLIP_RULES = Family("clip-rule", "tasks.privacy.clip_rules", ClipRule)

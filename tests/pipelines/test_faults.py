@@ -17,6 +17,7 @@ STUDY = """
 kind: dp-training
 name: killed
 data: {kind: synthetic-assistant, examples: 1500, task: intent}
+fairness: []
 model: {kind: bilstm, hidden_size: 32}
 training: {epochs: 6}
 utility: [{kind: accuracy}]

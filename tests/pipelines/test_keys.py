@@ -17,6 +17,7 @@ STUDY = """
 kind: dp-training
 name: keys
 data: {kind: synthetic-assistant, examples: 200, task: intent}
+fairness: []
 model: {kind: linear}
 training: {epochs: 1}
 privacy: {kind: none}

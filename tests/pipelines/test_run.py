@@ -19,6 +19,7 @@ kind: dp-training
 name: small
 question: Is it the same twice?
 data: {kind: synthetic-assistant, examples: 400, task: joint}
+fairness: []
 model: {kind: bilstm, hidden_size: 8, embedding_size: 8}
 training: {epochs: 2, optimizer: {kind: adamw, learning_rate: 0.02}}
 sweep:
@@ -169,4 +170,4 @@ def test_the_recorded_study_can_be_read_again(ran: Ran, tmp_path: Path) -> None:
 def test_the_spec_of_another_folder_is_found_from_the_home(tmp_path: Path) -> None:
     home = Home(tmp_path, {"ASSAY_HOME": str(CHECKOUT)})
     code, out, err = home.run("validate", "specs/quickstart.yaml")
-    assert code == 0 and re.search(r"valid dp-training study 'quickstart', 6 trials", out), err
+    assert code == 0 and re.search(r"valid dp-training study 'quickstart', 9 trials", out), err
