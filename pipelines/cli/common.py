@@ -28,6 +28,15 @@ def load_study(study: Path, execution: Mapping[str, Any] | None = None) -> Loade
     return load(path, execution=execution or {})
 
 
+def account_for(loaded: Loaded) -> None:
+    """Work out what every trial spends, which takes seconds the first time on a machine; a spinner says so where somebody watches."""
+    from rich.console import Console
+
+    with Console(stderr=True).status("accounting for privacy (kept for the next time)"):
+        for trial in loaded.trials:
+            trial.study.account()
+
+
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()

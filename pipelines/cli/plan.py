@@ -19,10 +19,11 @@ def command(
 
     Example: assay plan specs/quickstart.yaml
     """
-    from pipelines.cli.common import load_study, set_places
+    from pipelines.cli.common import account_for, load_study, set_places
 
     set_places(data=data, store=store, tracking_uri=None)
     loaded = load_study(study)
+    account_for(loaded)
     from pipelines.describing import plan_json, print_plan
     from pipelines.planning import make_plan
 

@@ -24,12 +24,13 @@ def command(
 
     Example: assay run specs/quickstart.yaml
     """
-    from pipelines.cli.common import load_study, set_places
+    from pipelines.cli.common import account_for, load_study, set_places
 
     set_places(data=data, store=store, tracking_uri=tracking_uri)
     given = {"processes": processes, "device": device, "runner": runner}
     execution = {name: value for name, value in given.items() if value is not None}
     loaded = load_study(study, execution)
+    account_for(loaded)
     from pipelines.running import run_locally
 
     try:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tasks.attacks._roc import Interval, Ranking, intervals
+from tasks.attacks._roc import Ranking, intervals
 from tasks.attacks.blind import SCORES
-from tasks.core.bootstrap import clusters_of
+from tasks.core.bootstrap import Interval, clusters_of
 from tasks.core.seeds import numpy_generator
 
 

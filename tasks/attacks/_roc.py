@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core.bootstrap import LEVEL, RESAMPLES
+from tasks.core.bootstrap import LEVEL, RESAMPLES, Interval
 
 Floats = NDArray[np.float64]
 CHUNK = 2_000_000
@@ -19,15 +18,6 @@ OUT_OF_FOLD = 2**0.5
 Each score was fitted on the other records' membership, so a pair of like records counts in the score of both: the AUC is a degenerate
 quadratic form of the coins, whose variance is twice the one at fixed scores. Where the pools differ this is too wide, never too narrow.
 """
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value with its 95% interval; no ends where the resamples have no spread."""
-
-    value: float
-    low: float | None
-    high: float | None
 
 
 class Ranking:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +17,15 @@ LEVEL = 0.95
 RESAMPLES = 1000
 CHUNK = 4_000_000
 """The most cluster draws held at once."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its 95% interval; no ends where the resamples have no spread."""
+
+    value: float
+    low: float | None
+    high: float | None
 
 
 def clustered_interval(

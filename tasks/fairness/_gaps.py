@@ -8,28 +8,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks.core.bootstrap import clustered_interval, clusters_of
+from tasks.core.bootstrap import Interval, clustered_interval, clusters_of
 from tasks.core.seeds import numpy_generator
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Gap:
-    """A value with its 95% interval; no ends where the resamples have no spread."""
-
-    value: float
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
 class Gaps:
     """Accuracy by group, sorted by name; the best group's less the worst's; the worst's."""
 
-    by_group: dict[str, Gap]
-    difference: Gap
-    worst: Gap
+    by_group: dict[str, Interval]
+    difference: Interval
+    worst: Interval
     worst_group: str
 
 
@@ -49,13 +40,13 @@ def gaps(predictions: pd.DataFrame, seed: int, name: str) -> Gaps:
     best = int(point.argmax())
     worst = int(point.argmin()) if point.min() < point.max() else 1  # all alike: still two groups, whose difference has a spread
 
-    def gap(value: float, column: int, less: int | None, entity: str) -> Gap:
+    def gap(value: float, column: int, less: int | None, entity: str) -> Interval:
         def statistic(total: Floats) -> Floats:
             found = accuracy(total)
             return np.asarray(found[:, column] - (0.0 if less is None else found[:, less]))
 
         ends = clustered_interval(sums, statistic, clusters, numpy_generator(seed, "bootstrap", entity=f"{name}/{entity}"))
-        return Gap(value, None, None) if ends is None else Gap(value, min(ends[0], value), max(ends[1], value))
+        return Interval(value, None, None) if ends is None else Interval(value, min(ends[0], value), max(ends[1], value))
 
     by_group = {group: gap(float(point[index]), index, None, group) for index, group in enumerate(groups)}
     return Gaps(by_group, gap(float(point[best] - point[worst]), best, worst, "difference"), by_group[groups[worst]], groups[worst])

@@ -17,9 +17,9 @@ from sklearn.metrics import roc_auc_score
 
 from tasks.attacks import _blind, _roc
 from tasks.attacks._blind import out_of_fold, write_scores
-from tasks.attacks._roc import Interval, Ranking, intervals
+from tasks.attacks._roc import Ranking, intervals
 from tasks.attacks.blind import BLIND, SCORES, BlindConfig
-from tasks.core.bootstrap import clusters_of
+from tasks.core.bootstrap import Interval, clusters_of
 from tasks.data.pools import distinct
 from tests.conftest import NewRun, Prepare
 

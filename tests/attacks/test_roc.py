@@ -11,7 +11,8 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from tasks.attacks import _roc
-from tasks.attacks._roc import Interval, Ranking, intervals
+from tasks.attacks._roc import Ranking, intervals
+from tasks.core.bootstrap import Interval
 from tests.attacks.made import weights_of_one
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,7 @@ from tasks.attacks.blind import BlindBaseline
 from tasks.core.measures import Measures, Need, Predictions, Row
 
 if TYPE_CHECKING:
-    from tasks.attacks._roc import Interval
+    from tasks.core.bootstrap import Interval
 
 FEWEST = 100
 RATES = {"tpr_at_1pct_fpr": (0.01, 200), "tpr_at_01pct_fpr": (0.001, 1000)}

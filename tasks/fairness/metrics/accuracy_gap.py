@@ -16,7 +16,7 @@ from tasks.fairness.metric import FairnessMetric
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.fairness._gaps import Gap
+    from tasks.core.bootstrap import Interval
 
 SPLIT = "test"
 TASKS = ("intent", "joint")
@@ -84,7 +84,7 @@ class AccuracyGap(FairnessMetric):
         correct = (predictions["label"] == predictions["predicted"]).astype(int)
         return Measures(tuple(rows), {"id": predictions["id"].tolist(), "correct": correct.tolist()})
 
-    def _row(self, name: str, gap: Gap, n: int, conditions: dict[str, str], direction: Direction, reason: str | None, lowest: float = 0.0) -> Row:
+    def _row(self, name: str, gap: Interval, n: int, conditions: dict[str, str], direction: Direction, reason: str | None, lowest: float = 0.0) -> Row:
         ends = {} if gap.low is None else {"low": gap.low, "high": gap.high, "interval": "items"}
         why = reason if gap.low is not None else "; ".join(part for part in (reason, "no interval: every resample is alike") if part)
         values = {"name": self.metric("fairness", name), "value": gap.value, "n": n, "direction": direction, "lowest": lowest, "highest": 1.0}
