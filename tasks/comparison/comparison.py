@@ -11,7 +11,8 @@ from tasks.core.measures import Direction, Status
 Verdict = Literal["holds", "contradicted", "not shown", "descriptive", "unanswered"]
 
 EPSILON, DELTA = "privacy/epsilon", "privacy/delta"
-SPENT = (EPSILON, DELTA, "privacy/noise_multiplier")
+NOISE_MULTIPLIER, AUC_CEILING = "privacy/noise_multiplier", "privacy/auc_ceiling"
+SPENT = (EPSILON, DELTA, NOISE_MULTIPLIER, AUC_CEILING)
 """What a private training spends: exact and known before it trains, so that no arm does well or badly by it."""
 
 

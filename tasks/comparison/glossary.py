@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.comparison.comparison import EPSILON, SPENT, Comparison
+from tasks.comparison.comparison import AUC_CEILING, EPSILON, NOISE_MULTIPLIER, Comparison
 from tasks.comparison.guarantees import SIMULATED
 from tasks.comparison.pareto import Front
 
@@ -21,6 +21,8 @@ MEANINGS = {
     "not a guarantee": "Noise was added, but in a way for which no bound is known or none holds; the reason stands beside it. No epsilon is given.",
     "AUC of an attack": "How often the attack ranks a record of the training data above one that is not: 0.5 is guessing, 1 is always right. "
     "The blind AUC is reached without the model, from the records alone, so only what lies above it was learned from the model.",
+    "AUC ceiling": "The largest AUC that any attack on a record's membership can have while the guarantee holds, from its whole curve of epsilon and "
+    "delta. An attack that is measured above it disproves the guarantee.",
     "TPR at 1% FPR": "Share of the training records that the attack finds while it wrongly accuses 1 in 100 of the others. Guessing finds 1%.",
     "confounded": "Something other than what the number is named for may have made it. The reason stands below the tables.",
     "difference between groups": "The number of the group that is served best less that of the group that is served worst; 0 is equal service. "
@@ -58,8 +60,10 @@ def _of_metrics(comparison: Comparison) -> Iterator[str]:
         yield from (term for end, term in terms.items() if metric.endswith(end))
         if metric == EPSILON:
             yield "(epsilon, delta)-DP"
-        if metric == SPENT[-1]:
+        if metric == NOISE_MULTIPLIER:
             yield "noise multiplier"
+        if metric == AUC_CEILING:
+            yield "AUC ceiling"
 
 
 def _of_values(comparison: Comparison) -> Iterator[str]:

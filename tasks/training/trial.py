@@ -6,7 +6,7 @@ import json
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,6 +15,7 @@ from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.models.artifact import save_model
 from tasks.privacy.account import Account
+from tasks.privacy.ceiling import auc_ceiling
 from tasks.privacy.privacy import Setting
 from tasks.privacy.randomness import key_of
 from tasks.training.checkpoint import Progress
@@ -75,4 +76,14 @@ def _privacy(account: Account | None) -> tuple[Row, ...]:
         Row(name="privacy/epsilon", value=account.epsilon, direction="lower", lowest=0, conditions=conditions),
         Row(name="privacy/delta", value=account.delta, lowest=0, highest=1, conditions=conditions),
         Row(name="privacy/noise_multiplier", value=account.noise_multiplier, lowest=0, conditions=conditions),
+        _ceiling(account, conditions),
     )
+
+
+def _ceiling(account: Account, conditions: dict[str, str]) -> Row:
+    """What no membership attack can exceed while the guarantee holds."""
+    common: dict[str, Any] = {"name": "privacy/auc_ceiling", "direction": "lower", "lowest": 0.5, "highest": 1.0, "conditions": conditions}
+    value = auc_ceiling(account.mechanism)
+    if value is None:
+        return Row(value=None, status="unsupported", reason="no ceiling is known for a search", **common)
+    return Row(value=value, **common)

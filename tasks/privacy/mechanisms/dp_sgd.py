@@ -43,7 +43,7 @@ class DpSgd(Privacy):
     is noise multiplier times clip norm, on the sum; then the sum is divided by ``training.expected_batch_size``.
     """
 
-    metrics: ClassVar[tuple[str, ...]] = ("privacy/epsilon", "privacy/delta", "privacy/noise_multiplier")
+    metrics: ClassVar[tuple[str, ...]] = ("privacy/epsilon", "privacy/delta", "privacy/noise_multiplier", "privacy/auc_ceiling")
 
     kind: Literal["dp-sgd"]
     target_epsilon: float | None = Field(default=None, gt=0, le=1000, description="Noise is calibrated to stay at or below it; or give noise_multiplier.")
