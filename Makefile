@@ -20,7 +20,7 @@ demo: $(READY)
 	$(BIN)/assay run specs/quickstart.yaml
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow --timeout 1800

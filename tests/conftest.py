@@ -24,6 +24,11 @@ def pytest_configure() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with few long tests first: at the end they would keep one worker busy and the other idle."""
+    items.sort(key=lambda item: "tests/pipelines/" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def catalogue() -> Path:
     """The folder of the published datasets; without it the test is skipped."""
