@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
@@ -24,6 +25,7 @@ class Account:
         unit, level: whose presence is hidden, ``example`` and ``example-level``.
         sampler: its kind.
         randomness: ``reproducible`` or ``secret``.
+        clipping: the block of that name as plain values: engine and rule.
     """
 
     mechanism: Mechanism
@@ -36,6 +38,7 @@ class Account:
     level: str
     sampler: str
     randomness: str
+    clipping: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def epsilon(self) -> float:
@@ -79,6 +82,7 @@ class Account:
             "divisor": self.schedule.expected_batch_size,
             "public_size": self.schedule.public_size,
             "noise_multiplier": self.noise_multiplier,
+            "clipping": dict(self.clipping),
             "accountant": self.reported,
             "accountants": self.epsilons,
             "agreement": self.agreement,

@@ -87,4 +87,5 @@ class DpSgd(Privacy):
             level=self.unit.level,
             sampler=self.sampler.kind,
             randomness=setting.randomness,
+            clipping=self.clipping.model_dump(mode="json"),
         )
