@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines.planning import Plan, PlannedTrial
+from pipelines.planning import Plan
 from tasks.comparison.comparison import StudyPrivacy
 from tasks.core.measures import Row
-from tasks.privacy.account import Account, rounded_up
+from tasks.privacy.account import Account
 from tasks.privacy.accounts import together
-from tasks.privacy.mechanism import ADJACENCY_WORDS
 
 
 def study_privacy(plan: Plan) -> StudyPrivacy | None:
@@ -43,19 +42,13 @@ def study_rows(spent: StudyPrivacy | None) -> tuple[Row, ...]:
 
 def _trainings(plan: Plan) -> dict[str, Account | None]:
     """The account of every training by its key."""
-
-    def account(planned: PlannedTrial) -> Account | None:
-        return planned.trial.study.account()
-
-    return {planned.graph.model.key: account(planned) for planned in plan.trials}
+    return {planned.graph.model.key: planned.trial.study.account() for planned in plan.trials}
 
 
 def _sentence(private: Sequence[Account], total: float, delta: float, uncovered: int) -> str:
-    first = private[0]
-    tag = f"{first.level} ({rounded_up(total)}, {rounded_up(delta)})-DP, {ADJACENCY_WORDS[first.mechanism.adjacency]}"
-    simulated = "" if first.randomness == "secret" else "simulated: "
     trainings = "training" if len(private) == 1 else "trainings"
-    said = f"All {len(private)} private {trainings} of this study together: {simulated}{tag} (epsilon_study); choosing among their results is covered by it."
+    tag = private[0].guarantee_of(total, delta)
+    said = f"All {len(private)} private {trainings} of this study together: {tag} (epsilon_study); choosing among their results is covered by it."
     if uncovered:
         said += f" {uncovered} {'training' if uncovered == 1 else 'trainings'} without privacy {'is' if uncovered == 1 else 'are'} covered by no guarantee."
     return said

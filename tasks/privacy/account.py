@@ -48,8 +48,11 @@ class Account:
     @property
     def guarantee(self) -> str:
         """The tag: ``example-level (3.0, 1e-05)-DP, add/remove``, rounded up; with a seed for a key it is only simulated."""
-        epsilon, delta = rounded_up(self.epsilon), rounded_up(self.delta)
-        said = f"{self.level} ({epsilon}, {delta})-DP, {ADJACENCY_WORDS[self.mechanism.adjacency]}"
+        return self.guarantee_of(self.epsilon, self.delta)
+
+    def guarantee_of(self, epsilon: float, delta: float) -> str:
+        """The same words with other numbers: those of several trainings of this kind together."""
+        said = f"{self.level} ({rounded_up(epsilon)}, {rounded_up(delta)})-DP, {ADJACENCY_WORDS[self.mechanism.adjacency]}"
         return said if self.randomness == "secret" else f"simulated: {said}"
 
     @property

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tasks.core.rules import Facts, Rule
 from tasks.models.model import MODELS, Architecture
+from tasks.privacy.accountants.prv import LARGEST
 from tasks.privacy.engine import ENGINES, Engine
 
-PRV_LARGEST = 10.0
+TIED_SOURCE = "Opacus 1.6: norms of tied weights are taken per layer; a shared weight's norm is not their sum of squares"
 
 
 def private(facts: Facts) -> bool:
@@ -38,7 +39,7 @@ def _delta_above(facts: Facts, size: object) -> bool:
 
 def _prv_out_of_reach(facts: Facts) -> bool:
     plain = facts.get("privacy.sampler.kind") == "poisson" and facts.get("privacy.noise.kind") == "constant"
-    return facts.get("privacy.accountant") == "prv" and (not plain or facts.get("privacy.target_epsilon", 0.0) > PRV_LARGEST)
+    return facts.get("privacy.accountant") == "prv" and (not plain or facts.get("privacy.target_epsilon", 0.0) > LARGEST)
 
 
 def _base_private(facts: Facts) -> bool:
@@ -134,7 +135,7 @@ RULES = (
         when=_tied_by_kind,
         verdict="refuse",
         sentence="ghost clipping misses that two layers of this model share a weight: write privacy.clipping.engine: {kind: opacus-hooks}",
-        source="Opacus 1.6: norms of tied weights are taken per layer; a shared weight's norm is not their sum of squares",
+        source=TIED_SOURCE,
         path="privacy.clipping.engine",
     ),
     Rule(
@@ -142,7 +143,7 @@ RULES = (
         when=lambda facts: facts.get("facts.tied") is not None and not getattr(_engine(facts), "tied_weights", True),
         verdict="refuse",
         sentence="ghost clipping misses that two layers of this network share a weight: write privacy.clipping.engine: {kind: opacus-hooks}",
-        source="Opacus 1.6: norms of tied weights are taken per layer; a shared weight's norm is not their sum of squares",
+        source=TIED_SOURCE,
         path="privacy.clipping.engine",
         stage="network",
     ),
