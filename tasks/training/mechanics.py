@@ -36,9 +36,11 @@ def mechanics(
     config: TrainConfig, account: Account | None, encoded: Encoded, started: Started, inputs: Mapping[str, Path], key: int, run: StepRun, precision: str
 ) -> Mechanics:
     """Those that the privacy block asks for. Raises UnsoundNetwork where the guarantee would not hold for the network."""
-    if account is None or not isinstance(config.privacy, DpSgd):
+    if account is None:
         batches = ShuffledBatches(encoded.lengths, config.training.expected_batch_size, key)
         return Mechanics(batches, MeanGradient(encoded, run.device, precision, key, run.physical_batch_size), lambda: None)
+    if not isinstance(config.privacy, DpSgd):  # never train plainly what an account promises
+        raise TypeError(f"no training carries out privacy of kind '{config.privacy.kind}', which has an account")
     privacy, network, schedule = config.privacy, started.network, account.schedule
     check_network(network, privacy.model_dump(mode="json"), inputs)
     started.model.open_up(network)
