@@ -10,18 +10,23 @@ from dataclasses import dataclass, field
 
 from pipelines.datarules import check_data
 from pipelines.fanout import Failed, Fanout
+from pipelines.hooks import remember_flow_run
+from pipelines.makers import Given, Makers
 from pipelines.outcome import Outcome, Submission
 from pipelines.planning import Plan, PlannedTrial
-from pipelines.progress import Terminal
+from pipelines.progress import Display, Tracker
 from pipelines.timeleft import TimeLeft
 from specs.errors import one_line
 from tasks.core.errors import UserError
-from tasks.core.graph import Call, Node, with_inputs
-from tasks.runtime.devices import pool_size
+from tasks.core.graph import Node, with_inputs
 from tasks.runtime.execution import begin_coordinating, durations
 from tasks.runtime.mlflow_.client import failures, open_client
 
 SERIES_EVERY = 2.0
+
+
+class RecordsLost(UserError):
+    """The records could not be written any more. What was made is kept; the same study goes on from it."""
 
 
 @dataclass
@@ -31,18 +36,14 @@ class Coordinator:
     Args:
         plan: what to do.
         submission: where it is recorded.
-        display: what a person sees.
-        device: the device that steps ask for.
-        physical_batch_size: the most examples on a device at once; None leaves it to each step.
-        processes: steps that run side by side; one more is handed over, so that no process waits.
+        tracker: told how far the work is.
+        makers: what makes the missing work.
     """
 
     plan: Plan
     submission: Submission
-    display: Terminal
-    device: str
-    physical_batch_size: int | None
-    processes: int
+    tracker: Tracker
+    makers: Makers
     _unmade: dict[str, Node] = field(default_factory=dict)
     _open: list[PlannedTrial] = field(default_factory=list)
     _unrecorded: list[Failed] = field(default_factory=list)
@@ -61,9 +62,9 @@ class Coordinator:
         data = {node.key for planned in self._open for node in with_inputs([planned.graph.data])}
         lost = self._make([node for node in missing if node.key in data])
         refused = self._refuse()
-        self._record_ended()
+        self._record_ended(self._open)
         wanted = {node.key for planned in self._open for node in planned.graph.nodes()} - data
-        failed = [*lost, *refused, *self._make([node for node in missing if node.key in wanted], lost)]
+        failed = [*lost, *refused, *self._make_trials([node for node in missing if node.key in wanted], lost)]
         for planned in self._open:
             keys = {node.key for node in planned.graph.nodes()}
             self.submission.fail(planned, [problem.reason for problem in failed if problem.node.key in keys])
@@ -73,7 +74,34 @@ class Coordinator:
         if not nodes:
             return []
         owners = self._owners(nodes)
-        return Fanout(lambda node: self._call(node, owners), self._made, self._tick, self.processes + 1).make(nodes, before)
+        execution = self.plan.loaded.study.execution
+        fanout = Fanout(self.makers.pool, lambda node: self.plan.call(node, execution.device, owners[node.key]), self._made, self._tick, self.makers.slots)
+        return fanout.make(nodes, before)
+
+    def _make_trials(self, nodes: Sequence[Node], lost: Sequence[Failed]) -> list[Failed]:
+        """Step by step on the pool, or each trial as a flow run of its own."""
+        if self.makers.dispatch is None:
+            return self._make(nodes, lost)
+        spoilt = {problem.node.key for problem in lost}
+        able = [planned for planned in self._open if not spoilt & {node.key for node in planned.graph.nodes()}]
+        given = [given for planned in able if (given := self._given(planned)) is not None]
+        failed = self.makers.dispatch.make(given, self._ended_away, self._tick)
+        return [*failed, *(Failed(node, lost[0].reason, root=False) for node in nodes if lost and node.key in self._unmade)]
+
+    def _given(self, planned: PlannedTrial) -> Given | None:
+        """A trial as it is sent away; None where nothing of it is missing."""
+        missing = [node for node in planned.graph.nodes() if node.key in self._unmade]
+        if not missing:
+            return None
+        submission = self.submission
+        return Given(planned, submission.trial_run(planned), submission.parent, missing, self.plan.store, self.plan.graph.submission)
+
+    def _ended_away(self, given: Given) -> None:
+        """A trial that was sent away is back: what the store has of it is made."""
+        for node in given.missing:
+            if node.key in self._unmade and self.plan.store.has(node.key):
+                self._count(node)
+        self._record_ended([given.planned])
 
     def _refuse(self) -> list[Failed]:
         """Fail the trials that a rule on their data refuses; nothing more is made for them."""
@@ -96,18 +124,18 @@ class Coordinator:
                 owners.setdefault(node.key, run)
         return {node.key: owners[node.key] for node in missing}
 
-    def _call(self, node: Node, owners: dict[str, str]) -> Call:
-        return self.plan.call(node, self.device, self.physical_batch_size, owners[node.key])
-
     def _made(self, node: Node) -> None:
+        self._count(node)
+        self._record_ended(self._open)
+
+    def _count(self, node: Node) -> None:
         del self._unmade[node.key]
         self.submission.made += 1
-        self.display.made(node)
-        self._record_ended()
+        self.tracker.made(node)
 
-    def _record_ended(self) -> None:
-        """Record every trial that has all it stands on."""
-        for planned in list(self._open):
+    def _record_ended(self, trials: Sequence[PlannedTrial]) -> None:
+        """Record the trials that have all they stand on."""
+        for planned in list(trials):
             if not any(node.key in self._unmade for node in planned.graph.nodes()):
                 self._open.remove(planned)
                 self._record(planned)
@@ -122,9 +150,8 @@ class Coordinator:
             self.submission.fail(planned, [reason])
 
     def _tick(self, running: Sequence[Node]) -> None:
-        total = len(self.plan.graph.nodes)
-        self.display.tick(total - len(self._unmade), total, running)
-        if time.monotonic() - self._last_series > SERIES_EVERY:
+        self.tracker.tick(len(self.plan.graph.nodes) - len(self._unmade), running)
+        if self.makers.dispatch is None and time.monotonic() - self._last_series > SERIES_EVERY:
             self._last_series = time.monotonic()
             for planned in self._open:
                 self.submission.stream(planned, [node for node in planned.graph.nodes() if node.key in self._unmade])
@@ -136,7 +163,7 @@ def warm_up() -> None:
 
 
 @contextmanager
-def only_one(plan: Plan, display: Terminal) -> Iterator[None]:
+def only_one(plan: Plan, display: Display) -> Iterator[None]:
     """Held by the one run of a study on this machine; a second one waits, then finds the work done."""
     import filelock
 
@@ -151,27 +178,25 @@ def only_one(plan: Plan, display: Terminal) -> Iterator[None]:
         yield
 
 
-def coordinate(plan: Plan, new: bool, quiet: bool) -> Outcome:
-    """Run a plan to its end inside a flow run and return what came of it."""
+def coordinate(plan: Plan, new: bool, display: Display, makers: Makers) -> Outcome:
+    """Run a plan to its end inside a flow run and return what came of it. Raises RecordsLost."""
     begin_coordinating()
-    execution = plan.loaded.study.execution
-    processes = pool_size(execution.processes, execution.device)
-    left = TimeLeft(durations(plan.store), processes)
-    display = Terminal(plan.store, left, list(plan.graph), quiet)
-    batch = None if execution.physical_batch_size == "auto" else int(execution.physical_batch_size)
+    left = TimeLeft(durations(plan.store), makers.slots)
+    tracker = Tracker(plan.store, left, list(plan.graph), display)
     with only_one(plan, display):
         remember_keys(plan)
         submission = Submission.begin(plan, new)
         try:
-            with display.live():
-                failed = Coordinator(plan, submission, display, execution.device, batch, processes).run()
+            remember_flow_run(submission.recorder, submission.parent)
+            with display.live(), makers:
+                failed = Coordinator(plan, submission, tracker, makers).run()
             return submission.end(failed)
         except failures() as error:
-            raise UserError(
+            raise RecordsLost(
                 f"the records cannot be written ({type(error).__name__}: {one_line(str(error), 200)}); what was made is kept: run the study again"
             ) from error
         except BaseException as error:
-            submission.abandon(killed=isinstance(error, KeyboardInterrupt | SystemExit))
+            submission.abandon(killed=not isinstance(error, Exception))
             raise
 
 

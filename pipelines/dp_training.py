@@ -1,25 +1,43 @@
 """Kind dp-training: prepare -> train -> {utility, attacks, fairness}, once per trial, then the comparison.
 
-The DAG itself is ``pipelines.dags.dp_training.trial_graph``; this is the Prefect flow around it.
+The DAG itself is ``pipelines.dags.dp_training.trial_graph``; these are the Prefect flows around it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from prefect import flow
+from prefect import State, flow
 
-from pipelines.outcome import Outcome
-from pipelines.running import run_study
-from specs.schemas.dp_training import DpTrainingStudy
+from pipelines.flows import SETTINGS, TRIAL_SETTINGS, run_study
+from pipelines.parameters import execution_form, study_form
+from pipelines.trials import run_trial
+
+KIND = "dp-training"
 
 
-@flow(name="dp-training", validate_parameters=False, persist_result=False)
-def dp_training(study: Path | DpTrainingStudy, execution: Mapping[str, Any] | None = None, new: bool = False, quiet: bool = False) -> Outcome:
-    """Run a study of kind dp-training from a file or an object. ``execution`` overrides the block of that name.
+@flow(name=KIND, **SETTINGS)
+def dp_training(study: Annotated[Any, study_form(KIND)], execution: Annotated[Any, execution_form()] = None, new: bool = False) -> State[Any]:
+    """Train models under a privacy mechanism, or none, and compare utility, attacks, fairness and cost.
 
-    Parameters are validated by the spec's own loader, whose errors say file, line and what to do.
+    Args:
+        study: A study's YAML file, or the study itself.
+        execution: How to run; overrides the study's own block and changes no result.
+        new: Record a new submission even where this study is finished.
     """
-    return run_study(study, execution, new, quiet)
+    return run_study(KIND, study, execution, new)
+
+
+@flow(name=KIND, **TRIAL_SETTINGS)
+def trial(study: dict[str, Any], arm: str, seed: int, key: str, mlflow_run: str, submission: str | None = None) -> State[Any]:
+    """One trial of a study, sent here by its coordinator.
+
+    Args:
+        study: The trial as a study of its own.
+        arm: Name of the arm.
+        seed: Seed of the trial.
+        key: Identity of the work as the coordinator planned it; a worker of another version refuses.
+        mlflow_run: The trial's MLflow run, to which series are streamed.
+        submission: The submission of a study with secret randomness.
+    """
+    return run_trial(study, arm, seed, key, mlflow_run, submission)

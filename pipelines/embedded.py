@@ -20,6 +20,8 @@ from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from pipelines.services.health import prefect_health, problem
+from pipelines.services.state import running
 from tasks.core.errors import UserError
 from tasks.core.places import home
 
@@ -27,10 +29,10 @@ QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_TO_API_ENABLED": "false",
     "PREFECT_CLI_COLORS": "false",
-    "PREFECT_SERVER_UI_ENABLED": "false",
 }
+ALONE = {"PREFECT_LOGGING_TO_API_ENABLED": "false", "PREFECT_SERVER_UI_ENABLED": "false"}
+"""For a server that nobody looks at."""
 START_TIMEOUT = 120.0
 
 
@@ -49,13 +51,22 @@ def configured() -> bool:
 
 
 @contextmanager
-def embedded_server() -> Iterator[None]:
-    """Inside, a Prefect API answers and this process and its children are configured for it. Call before prefect is imported."""
+def server() -> Iterator[bool]:
+    """Inside, a Prefect API answers and this process and its children are configured for it. Call before prefect is imported.
+
+    It is the one that the user named, else the one that `assay up` runs for this home, else one that is brought along. Yields
+    whether it lasts, so that somebody may look at its pages.
+    """
     folder = prefect_home()
     folder.mkdir(parents=True, exist_ok=True)
-    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
-    if configured():
-        yield
+    up = None if configured() else running()
+    if up is not None:
+        os.environ["PREFECT_API_URL"] = up.prefect_api
+    lasting = configured()
+    settings = QUIET if lasting else QUIET | ALONE
+    os.environ.update({name: os.environ.get(name, value) for name, value in settings.items()})
+    if lasting:
+        yield True
         return
     os.environ["PREFECT_HOME"] = str(folder)
     os.environ["PREFECT_LOCAL_STORAGE_PATH"] = str(folder / "storage")
@@ -66,7 +77,7 @@ def embedded_server() -> Iterator[None]:
             process = _start(listener, Path(scratch) / "prefect.db")
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
         try:
-            yield
+            yield False
         finally:
             del os.environ["PREFECT_API_URL"]
             process.terminate()
@@ -108,13 +119,10 @@ def _migrate(database: Path) -> None:
 
 def wait_until_up(timeout: float = START_TIMEOUT) -> None:
     """Return when the configured API answers. Raises ServerFailed after ``timeout`` seconds."""
-    import httpx
-
-    url = f"{os.environ['PREFECT_API_URL']}/health"
-    try:
-        httpx.get(url, timeout=timeout).raise_for_status()
-    except httpx.HTTPError as error:
-        raise ServerFailed(f"no Prefect server answers at {os.environ['PREFECT_API_URL']}: {error}") from error
+    url = os.environ["PREFECT_API_URL"]
+    wrong = problem(prefect_health(url), timeout)
+    if wrong:
+        raise ServerFailed(f"no Prefect server answers at {url}: {wrong}")
 
 
 def _serve(descriptor: int, parent: int, database: Path) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from prefect.futures import PrefectConcurrentFuture
 
+from pipelines.pool import Pool, died
 from specs.errors import one_line
 from tasks.core.errors import UserError
 from tasks.core.graph import Call, Node
-from tasks.runtime.steps import submit
 
 TICK = 0.1
 PAUSE = 0.02
+MOST_DEATHS = 3
+"""Tries of a step whose process dies. After its first death a step runs alone, so that it is known which one kills."""
 
 
 @dataclass(frozen=True)
@@ -29,24 +32,29 @@ class Failed:
 
 @dataclass
 class Fanout:
-    """Makes nodes on the running flow's task runner.
+    """Makes nodes on a pool.
 
     A node is submitted when what it stands on is done, and no more than ``slots`` are under way: a pool that is handed waiting
     work holds a place for it, and one that is handed everything at once ends all trials at the very end. Of the nodes that
     could be made, the first in the given order goes first, so trials end one after another.
 
+    The death of a process is no fault of the study: the pool is renewed and what was under way goes on from its checkpoints.
+
     Args:
+        pool: where nodes run.
         call: a node as it travels to the process that runs it.
         made: told each node as it is done.
         tick: told the nodes under way, about ten times a second.
         slots: nodes under way at once.
     """
 
+    pool: Pool
     call: Callable[[Node], Call]
     made: Callable[[Node], None]
     tick: Callable[[Sequence[Node]], None]
     slots: int
     _ticked: float = 0.0
+    _deaths: Counter[str] = field(default_factory=Counter)
 
     def make(self, nodes: Sequence[Node], lost: Sequence[Failed] = ()) -> list[Failed]:
         """Make some nodes, inputs first; returns those that failed. ``lost`` failed before. What stands on a failed node is
@@ -58,6 +66,7 @@ class Fanout:
         while waiting:
             failed += self._give_up(waiting, [*lost, *failed])
             self._submit(waiting, futures)
+            self._bury(waiting, futures)
             for key in [key for key in futures if key in waiting and futures[key].wrapped_future.done()]:
                 node = waiting.pop(key)
                 reason = _reason(futures[key])
@@ -69,15 +78,29 @@ class Fanout:
         return failed
 
     def _submit(self, waiting: dict[str, Node], futures: dict[str, PrefectConcurrentFuture[Any]]) -> None:
-        free = self.slots - sum(key in waiting for key in futures)
-        for node in list(waiting.values()):
+        suspects = [node for node in waiting.values() if self._deaths[node.key]]
+        free = (1 if suspects else self.slots) - sum(key in waiting for key in futures)
+        for node in suspects or list(waiting.values()):
             if free <= 0:
                 return
             inputs = [needed.key for needed in node.inputs.values()]
             if node.key in futures or any(key in waiting for key in inputs):
                 continue
-            futures[node.key] = submit(self.call(node), [futures[key] for key in inputs if key in futures])
+            futures[node.key] = self.pool.submit(self.call(node), [futures[key] for key in inputs if key in futures])
             free -= 1
+
+    def _bury(self, waiting: Mapping[str, Node], futures: dict[str, PrefectConcurrentFuture[Any]]) -> None:
+        """Where a process died, take back what its pool had under way; a step that has died often enough stays, and fails."""
+        under_way = [key for key in futures if key in waiting]
+        if not any(died(futures[key]) for key in under_way):
+            return
+        _settle([futures[key] for key in under_way])
+        self.pool.renew()
+        for key in under_way:
+            if died(futures[key]):
+                self._deaths[key] += 1
+                if self._deaths[key] < MOST_DEATHS:
+                    del futures[key]
 
     @staticmethod
     def _give_up(waiting: dict[str, Node], failed: Sequence[Failed]) -> list[Failed]:
@@ -103,12 +126,17 @@ def _cause(node: Node, failed: Sequence[Failed]) -> Failed | None:
     return next((other for other in failed if other.node.key in inputs), None)
 
 
+def _settle(futures: Sequence[PrefectConcurrentFuture[Any]]) -> None:
+    """Wait until all work of a broken pool has an end: the pool ends every process that is left."""
+    while not all(future.wrapped_future.done() for future in futures):
+        time.sleep(PAUSE)
+
+
 def _reason(future: PrefectConcurrentFuture[Any]) -> str | None:
     """Why a finished future has no result, in one line; None where it has one."""
-    try:
-        future.wait(timeout=0)
-    except Exception as error:  # the process itself died
-        return f"the process that ran it ended ({type(error).__name__}); run the study again to go on from its checkpoint"
+    if died(future):
+        return f"the process that ran it ended {MOST_DEATHS} times (out of memory?); run the study again to go on from its checkpoint"
+    future.wait(timeout=0)
     state = future.state
     if state.is_completed():
         return None

@@ -4,38 +4,44 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipelines.datarules import DataChecks, labels
+from pipelines import narrating
+from pipelines.datarules import DataChecks
+from pipelines.dataused import data_used
+from pipelines.facts import UNKNOWN, commit, study_facts
 from pipelines.fanout import Failed
 from pipelines.planning import Plan, PlannedTrial
-from pipelines.studyprivacy import study_privacy, study_rows
-from specs.sweep import Trial
+from pipelines.registering import Recorded, Registration, best, register_best
+from pipelines.studyprivacy import study_rows
 from tasks.comparison.comparison import Comparison
-from tasks.comparison.results import ArmFacts, StudyFacts, TrialResult
+from tasks.comparison.results import TrialResult
 from tasks.comparison.steps import reduce_comparison
 from tasks.core.fingerprint import library_versions
 from tasks.core.graph import Node
 from tasks.core.measures import Measures, Row
 from tasks.core.places import home
+from tasks.core.rules import Finding
 from tasks.runtime.execution import SERIES, series_path
 from tasks.runtime.mlflow_.client import open_client
+from tasks.runtime.mlflow_.datasets import log_data
 from tasks.runtime.mlflow_.history import COMPARISON_FOLDER
 from tasks.runtime.mlflow_.registry import MODEL_FOLDER
-from tasks.runtime.mlflow_.runs import PRODUCED_BY, Recorder, read_series
+from tasks.runtime.mlflow_.runs import PRODUCED_BY, Recorder, source_tags
+from tasks.runtime.mlflow_.streaming import Streams
 
-RECORDED = "assay.recorded"
+RECORDED, FAILURE = "assay.recorded", "failure"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a submission: the comparison, the report's path, the parent run, and what failed."""
+    """What came of a submission: the comparison, the report's path, the parent run, what failed, and what was registered where that was asked for."""
 
     comparison: Comparison
     report: Path
@@ -43,15 +49,20 @@ class Outcome:
     failed: tuple[Failed, ...]
     reused: int
     made: int
+    registered: Registration | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The comparison for scripts, with where to look."""
-        return {**self.comparison.model_dump(mode="json"), "report": str(self.report), "mlflow_run": self.mlflow_run}
+        places = {"report": str(self.report), "mlflow_run": self.mlflow_run}
+        found = self.registered
+        asked = {} if found is None else {"registered": {"version": found.version, "sentence": found.sentence}}
+        return {**self.comparison.model_dump(mode="json"), **places, **asked}
 
     @property
     def exit_code(self) -> int:
-        """0 done, 1 a trial or gate failed."""
-        return 1 if self.failed or not all(gate.passed for gate in self.comparison.gates) else 0
+        """0 done, 1 a trial or gate failed, or no model could be registered."""
+        unregistered = self.registered is not None and self.registered.version is None
+        return 1 if self.failed or unregistered or not all(gate.passed for gate in self.comparison.gates) else 0
 
 
 @dataclass
@@ -63,7 +74,6 @@ class Submission:
     parent: str
     _runs: dict[str, str] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
-    _last_steps: dict[tuple[str, str], int] = field(default_factory=dict)
     made: int = 0
     checks: DataChecks = field(default_factory=lambda: DataChecks((), {}))
 
@@ -72,8 +82,9 @@ class Submission:
         """Open the parent run: the one of an earlier submission of the same work, or a new one."""
         study = plan.loaded.study
         recorder = Recorder.of(open_client(), study.name)
-        tags = {"kind": study.kind, "git_commit": _commit(), **{f"version.{name}": text for name, text in library_versions().items()}}
-        parent = recorder.open_study(plan.study_key, study.name, study.question, tags, new)
+        versions = {f"version.{name}": text for name, text in library_versions().items()}
+        tags = {"kind": study.kind, "git_commit": commit(), **narrating.study_tags(plan), **_source(plan), **versions}
+        parent = recorder.open_study(plan.study_key, study.name, narrating.study_before(plan), tags, new)
         submission = cls(plan, recorder, parent)
         with _folder() as folder:
             (folder / "resolved.json").write_text(json.dumps(study.model_dump(mode="json"), indent=1) + "\n")
@@ -91,8 +102,9 @@ class Submission:
                 self._ended.add(name)
                 self._runs[name] = str(found.info.run_id)
                 return self._runs[name]
-            tags = {"study_key": self.plan.study_key, "guarantee": trial.study.guarantee(), **_not_measured(trial.study)}
-            run = self.recorder.open_trial(self.parent, name, _describe(planned), trial.arm, trial.seed, tags)
+            tags = {"study_key": self.plan.study_key, "guarantee": trial.study.guarantee(), **_source(self.plan), **_not_measured(trial.study)}
+            said = narrating.trial(self.plan, planned, self._labels(planned))
+            run = self.recorder.open_trial(self.parent, name, said, trial.arm, trial.seed, tags)
             self.recorder.log_params(run, trial.study.model_dump(mode="json", exclude={"sweep", "claims", "gates", "execution"}))
             self._runs[name] = run
         return self._runs[name]
@@ -100,30 +112,28 @@ class Submission:
     def stream(self, planned: PlannedTrial, unmade: Sequence[Node]) -> None:
         """Send what unfinished steps said of their series so far."""
         for node in unmade:
-            self._send_series(self.trial_run(planned), series_path(self.plan.store, node.key, made=False))
+            self._streams.send(self.trial_run(planned), series_path(self.plan.store, node.key, made=False))
 
     def record(self, planned: PlannedTrial) -> None:
-        """Record a trial whose work is all there, unless an earlier submission did: series, numbers, model."""
-        run = self.trial_run(planned)
-        if planned.name in self._ended:
+        """Record a trial whose work is all there, unless an earlier submission did: series, numbers, data, model."""
+        run, name = self.trial_run(planned), planned.name
+        if name in self._ended:
             return
         for node in planned.graph.nodes():
-            path = self.plan.store.open(node.key) / SERIES
-            if path.exists():
-                self._send_series(run, path)
-        self.recorder.log_rows(run, self.rows(planned))
+            self._streams.send(run, self.plan.store.open(node.key) / SERIES)
+        rows, facts = self.rows(planned), self._data_facts(planned)
+        self.recorder.log_rows(run, rows)
+        log_data(self.recorder.client, run, data_used(facts))
         if self.plan.loaded.study.execution.log_models == "all":
-            self.recorder.log_folder(run, self.plan.store.open(planned.graph.model.key), MODEL_FOLDER)
+            self._log_model(planned)
+        labels = self._labels(planned)
         producer = str(self.plan.store.manifest(planned.graph.model.key)["record"].get("producer") or run)
-        tags = {PRODUCED_BY: producer, "data_digest": self._data_digest(planned), "labels": self._labels_of(planned) or "none", RECORDED: planned.key}
-        self.recorder.set_tags(run, tags)
+        marks = ", ".join(sorted(label.rule.id for label in labels)) or "none"
+        self.recorder.describe(run, narrating.trial(self.plan, planned, labels, rows))
+        self.recorder.drop_tag(run, FAILURE)
+        self.recorder.set_tags(run, {PRODUCED_BY: producer, "data_digest": facts["digest"], "labels": marks, RECORDED: planned.key})
         self.recorder.finish(run, "FINISHED")
-        self._ended.add(planned.name)
-
-    def _labels_of(self, planned: PlannedTrial) -> str:
-        """The ids of the rules that mark a trial's numbers."""
-        data = (label.finding for label in self.checks.labels if planned.trial.arm in label.arms)
-        return ", ".join(sorted({finding.rule.id for finding in (*planned.trial.labels, *data)}))
+        self._ended.add(name)
 
     def rows(self, planned: PlannedTrial) -> tuple[Row, ...]:
         """Every number of a trial."""
@@ -131,8 +141,9 @@ class Submission:
 
     def fail(self, planned: PlannedTrial, reasons: Sequence[str]) -> None:
         """Mark a trial as failed, with the reasons."""
-        run = self.trial_run(planned)
-        self.recorder.set_tags(run, {"failure": "; ".join(dict.fromkeys(reasons))[:500]})
+        run, why = self.trial_run(planned), "; ".join(dict.fromkeys(reasons))[:500]
+        self.recorder.describe(run, narrating.trial(self.plan, planned, self._labels(planned), failure=why))
+        self.recorder.set_tags(run, {FAILURE: why})
         self.recorder.finish(run, "FAILED")
 
     def abandon(self, killed: bool) -> None:
@@ -143,17 +154,23 @@ class Submission:
         self.recorder.finish(self.parent, "KILLED" if killed else "FAILED")
 
     def end(self, failed: Sequence[Failed]) -> Outcome:
-        """Compare the trials, log the comparison to the parent run and end it."""
+        """Compare the trials, log the comparison to the parent run, register what is asked for, and end the run."""
+        recorded = [self._recorded(planned) for planned in self.plan.trials if planned.name in self._ended]
         if self.plan.loaded.study.execution.log_models == "best":
-            self._log_best()
+            self._log_best(recorded)
         with _folder() as folder:
-            comparison = reduce_comparison(self._facts(), [self._result(planned) for planned in self.plan.trials], folder)
+            facts = study_facts(self.plan, self.checks, [trial.data_digest for trial in recorded], self.parent)
+            comparison = reduce_comparison(facts, [self._result(planned) for planned in self.plan.trials], folder)
             self.recorder.log_rows(self.parent, study_rows(comparison.study_privacy))
             kept = self._keep(folder)
             self.recorder.log_folder(self.parent, kept, COMPARISON_FOLDER)
+        log_data(self.recorder.client, self.parent, [data for trial in recorded for data in data_used(trial.data)])
+        registered = register_best(self.plan, recorded, comparison, self._log_model)
+        self.recorder.describe(self.parent, narrating.study_after(self.plan, comparison, registered.sentence if registered else None))
+        self.recorder.set_tags(self.parent, narrating.summary_tags(comparison))
         self.recorder.finish(self.parent, "FAILED" if failed else "FINISHED")
         reused = len(self.plan.graph.nodes) - self.made - len(failed)
-        return Outcome(comparison, kept / "report.html", self.parent, tuple(failed), reused, self.made)
+        return Outcome(comparison, kept / "report.html", self.parent, tuple(failed), reused, self.made, registered)
 
     def _keep(self, folder: Path) -> Path:
         """Where people find the newest report of a study without a tracker: ``mlruns/reports/<study>``."""
@@ -162,34 +179,6 @@ class Submission:
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder, kept)
         return kept
-
-    def _facts(self) -> StudyFacts:
-        study = self.plan.loaded.study
-        return StudyFacts(
-            name=study.name,
-            question=study.question,
-            baseline=study.sweep.baseline_arm,
-            arms=tuple(dict.fromkeys(_arm_facts(planned.trial) for planned in self.plan.trials)),
-            claims=study.claims,
-            gates=study.gates,
-            labels=labels(self.plan, self.checks),
-            about=self._about(),
-            study_privacy=study_privacy(self.plan),
-        )
-
-    def _about(self) -> dict[str, str]:
-        """What all numbers share: the data, the spec, the code and the libraries."""
-        digests = sorted({self._data_digest(planned) for planned in self.plan.trials if planned.name in self._ended})
-        versions = {f"version of {name}": text for name, text in library_versions().items()}
-        trials = {f"trials of {planned.trial.arm}": planned.trial.study.summary() for planned in self.plan.trials}
-        return {
-            **trials,
-            "data digest": ", ".join(digests),
-            "study key": self.plan.study_key,
-            "MLflow run of the study": self.parent,
-            "git commit": _commit(),
-            **versions,
-        }
 
     def _result(self, planned: PlannedTrial) -> TrialResult:
         run = self.trial_run(planned)
@@ -202,55 +191,44 @@ class Submission:
             mlflow_run=run,
         )
 
-    def _log_best(self) -> None:
-        """Log the model of the best trial by the first metric that has a direction."""
-        scored = [(row, planned) for planned in self.plan.trials if planned.name in self._ended for row in self._leading(planned)]
-        if scored:
-            _, planned = max(scored, key=lambda pair: pair[0])
-            self.recorder.log_folder(self._runs[planned.name], self.plan.store.open(planned.graph.model.key), MODEL_FOLDER)
+    def _recorded(self, planned: PlannedTrial) -> Recorded:
+        rows = {row.name: row for row in self.rows(planned)}
+        return Recorded(planned, self._runs[planned.name], rows, self._data_facts(planned), self._labels(planned))
 
-    def _leading(self, planned: PlannedTrial) -> Iterator[float]:
-        rows = [row for row in self.rows(planned) if row.name.startswith("utility/") and row.value is not None and row.direction != "none"]
-        for row in rows[:1]:
-            yield (row.value or 0.0) * (1 if row.direction == "higher" else -1)
+    def _log_best(self, recorded: Sequence[Recorded]) -> None:
+        """Log the model of the best trial, and say which it is; none where numbers under unlike conditions leave none."""
+        chosen = best(recorded)
+        if not isinstance(chosen, str):
+            self._log_model(chosen.trial.planned)
+        said = f"none: {chosen}" if isinstance(chosen, str) else f"{chosen.trial.planned.name}, {chosen.words}"
+        self.recorder.set_tags(self.parent, {"best_model": said})
 
-    def _data_digest(self, planned: PlannedTrial) -> str:
-        facts = json.loads((self.plan.store.open(planned.graph.data.key) / "data.json").read_text())
-        return str(facts["digest"])
+    def _log_model(self, planned: PlannedTrial) -> None:
+        self.recorder.log_folder(self._runs[planned.name], self.plan.store.open(planned.graph.model.key), MODEL_FOLDER)
 
-    def _send_series(self, run: str, path: Path) -> None:
-        """Points of a series file that the run does not have yet: those past its last step."""
-        fresh = [point for point in read_series(path) if point.step > self._last(run, point.name)]
-        self.recorder.log_series(run, fresh)
-        for point in fresh:
-            self._last_steps[(run, point.name)] = max(point.step, self._last(run, point.name))
+    def _labels(self, planned: PlannedTrial) -> tuple[Finding, ...]:
+        """The rules that mark a trial's numbers: of its spec, then of its data."""
+        of_data = (label.finding for label in self.checks.labels if planned.trial.arm in label.arms)
+        return tuple({finding.rule.id: finding for finding in (*planned.trial.labels, *of_data)}.values())
 
-    def _last(self, run: str, name: str) -> int:
-        if (run, name) not in self._last_steps:
-            self._last_steps[(run, name)] = self.recorder.last_step(run, name)
-        return self._last_steps[(run, name)]
+    def _data_facts(self, planned: PlannedTrial) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads((self.plan.store.open(planned.graph.data.key) / "data.json").read_text())
+        return facts
+
+    @cached_property
+    def _streams(self) -> Streams:
+        return Streams(self.recorder)
 
 
 def _not_measured(study: Any) -> dict[str, str]:
     """A tag for each family that the study leaves out, so that silence is not read as a result."""
-    no_groups = not getattr(getattr(study, "data", None), "has_groups", True)
-    families = {"attacks": "not measured", "fairness": "not measured (no groups)" if no_groups else "not measured"}
-    return {name: text for name, text in families.items() if not getattr(study, name, ())}
+    return {name: "not measured (no groups)" if reason == narrating.NO_GROUPS else "not measured" for name, reason in narrating.left_out(study).items()}
 
 
-def _arm_facts(trial: Trial) -> ArmFacts:
-    return ArmFacts(trial.arm, trial.base_arm, trial.arm.removeprefix(trial.base_arm), trial.study.guarantee())
-
-
-def _describe(planned: PlannedTrial) -> str:
-    study = planned.trial.study
-    return f"Arm **{planned.trial.arm}**, seed {planned.trial.seed} of study {study.name}: {study.summary()}. Guarantee: {study.guarantee()}."
-
-
-def _commit() -> str:
-    """The git commit of the code, or 'unknown' outside a checkout."""
-    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
+def _source(plan: Plan) -> dict[str, str]:
+    """What the page shows as a run's source: the study's file and the commit of the code."""
+    found = commit()
+    return source_tags(plan.loaded.path.name if plan.loaded.path is not None else plan.loaded.study.name, None if found == UNKNOWN else found)
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from pipelines.importing import import_models
 from pipelines.submissions import submission_of
@@ -53,8 +54,10 @@ class Plan:
         there = self.store.intact if verified else self.store.has
         return [node for node in self.graph if not there(node.key)]
 
-    def call(self, node: Node, device: str, physical_batch_size: int | None, producer: str) -> Call:
+    def call(self, node: Node, device: str, producer: str) -> Call:
         """A node as it travels to the process that runs it."""
+        batch = self.loaded.study.execution.physical_batch_size
+        physical_batch_size = None if batch == "auto" else batch
         inputs = {name: needed.key for name, needed in node.inputs.items()}
         label, store = node.label, self.store.url
         return Call(node.step, node.config, inputs, node.seed, node.key, label, node.shape, device, physical_batch_size, store, producer)
@@ -63,11 +66,20 @@ class Plan:
 def make_plan(loaded: Loaded, begin: bool = False, new: bool = False) -> Plan:
     """The plan of a loaded study. ``begin`` is told by a run, ``new`` where it shall be another submission."""
     store = reach_store(store_url())
-    graph = Graph(submission_of(loaded.study, store, begin, new))
+    return _plan(loaded, loaded.trials, store, submission_of(loaded.study, store, begin, new))
+
+
+def plan_trial(loaded: Loaded, arm: str, seed: int, submission: str | None) -> Plan:
+    """The plan of a single trial that its study's coordinator sent away: the same nodes with the same keys as in the study."""
+    return _plan(loaded, [replace(loaded.trials[0], arm=arm, seed=seed)], reach_store(store_url()), submission)
+
+
+def _plan(loaded: Loaded, trials: Sequence[Trial], store: Store, submission: str | None) -> Plan:
+    graph = Graph(submission)
     kind = importlib.import_module(f"pipelines.dags.{loaded.study.kind.replace('-', '_')}")
-    imported = import_models(graph, [trial.study for trial in loaded.trials], store)
-    trials = []
-    for trial in loaded.trials:
+    imported = import_models(graph, [trial.study for trial in trials], store)
+    planned = []
+    for trial in trials:
         label = f"{trial.arm} seed {trial.seed}"
-        trials.append(PlannedTrial(trial, kind.trial_graph(graph, trial.study, trial.seed, label, imported)))
-    return Plan(loaded, tuple(trials), graph, store)
+        planned.append(PlannedTrial(trial, kind.trial_graph(graph, trial.study, trial.seed, label, imported)))
+    return Plan(loaded, tuple(planned), graph, store)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -18,17 +20,116 @@ from tasks.runtime.execution import progress as unfinished_progress
 LINE_EVERY = 10.0
 
 
+@dataclass(frozen=True)
+class Working:
+    """A step under way that has said how far it is; ``share`` lies between 0 and 1."""
+
+    node: Node
+    share: float
+    note: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a study is: steps done, steps under way, seconds left where they can be told."""
+
+    done: int
+    total: int
+    working: tuple[Working, ...]
+    left: float | None
+
+    @property
+    def percent(self) -> float:
+        """Of all steps, with the parts of those under way."""
+        return 100 * (self.done + sum(step.share for step in self.working)) / max(1, self.total)
+
+    def __str__(self) -> str:
+        now = ", ".join(f"{step.node.label} {step.share:.0%}" for step in self.working)
+        return "; ".join(part for part in (f"{self.done} of {self.total} steps", now, clock(self.left)) if part)
+
+
+class Display(Protocol):
+    """Where progress is shown."""
+
+    def live(self) -> AbstractContextManager[object]:
+        """Progress is shown while inside."""
+
+    def say(self, text: str) -> None:
+        """One line that stays."""
+
+    def tick(self, standing: Standing) -> None:
+        """How far the work is; told about ten times a second."""
+
+
+@dataclass
+class Tracker:
+    """Knows how far a study is and tells a display.
+
+    Args:
+        store: where unfinished steps say how far they are.
+        left: estimates the time.
+        nodes: every step of the study.
+        display: where it is shown.
+    """
+
+    store: Store
+    left: TimeLeft
+    nodes: Sequence[Node]
+    display: Display
+    _made: set[str] = field(default_factory=set)
+
+    def made(self, node: Node) -> None:
+        """A node is done."""
+        self._made.add(node.key)
+        self.left.ended(node)
+
+    def tick(self, done: int, running: Sequence[Node]) -> None:
+        """Some steps are done, some under way."""
+        states = [(node, unfinished_progress(self.store, node.key)) for node in running]
+        working = tuple(Working(node, _share(state), str(state.get("note", ""))) for node, state in states if state)
+        missing = [node for node in self.nodes if node.key not in self._made]
+        left = self.left.estimate(missing, {step.node.key: step.share for step in working})
+        self.display.tick(Standing(done, len(self.nodes), working, left))
+
+
+def _share(state: dict[str, object]) -> float:
+    return float(str(state["done"])) / max(float(str(state["total"])), 1e-9)
+
+
+class Several:
+    """Progress in several places at once."""
+
+    def __init__(self, *displays: Display) -> None:
+        self._displays = displays
+
+    @contextmanager
+    def live(self) -> Iterator[Several]:
+        """In all of them."""
+        with ExitStack() as stack:
+            for display in self._displays:
+                stack.enter_context(display.live())
+            yield self
+
+    def say(self, text: str) -> None:
+        """In all of them."""
+        for display in self._displays:
+            display.say(text)
+
+    def tick(self, standing: Standing) -> None:
+        """In all of them."""
+        for display in self._displays:
+            display.tick(standing)
+
+
 class Terminal:
     """Live bars on a terminal; a line every ten seconds elsewhere (a log file, CI)."""
 
-    def __init__(self, store: Store, left: TimeLeft, nodes: Sequence[Node], quiet: bool = False) -> None:
+    def __init__(self, quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet, highlight=False)
-        self._store, self._left, self._nodes = store, left, nodes
         self._bars: dict[str, TaskID] = {}
         self._progress: Progress | None = None
         self._overall: TaskID | None = None
         self._last_line = time.monotonic()
-        self._made: set[str] = set()
 
     @contextmanager
     def live(self) -> Iterator[Terminal]:
@@ -44,7 +145,7 @@ class Terminal:
             TextColumn("{task.fields[left]}", markup=False),
         )
         with Progress(*columns, console=self._console, transient=True) as self._progress:
-            self._overall = self._progress.add_task("steps", total=len(self._nodes), left="")
+            self._overall = self._progress.add_task("steps", total=None, left="")
             yield self
         self._progress = None
 
@@ -52,43 +153,30 @@ class Terminal:
         """One line that stays."""
         self._console.print(text, markup=False, soft_wrap=True)
 
-    def made(self, node: Node) -> None:
-        """A node is done."""
-        self._made.add(node.key)
-        self._left.ended(node)
-        bar = self._bars.pop(node.key, None)
-        if self._progress is not None and bar is not None:
-            self._progress.remove_task(bar)
-
-    def tick(self, done: int, total: int, running: Sequence[Node]) -> None:
-        """How far the work is."""
-        states = {node.key: unfinished_progress(self._store, node.key) for node in running}
-        shares = {key: float(str(state["done"])) / max(float(str(state["total"])), 1e-9) for key, state in states.items() if state}
-        missing = [node for node in self._nodes if node.key not in self._made]
-        left = self._left.estimate(missing, shares)
+    def tick(self, standing: Standing) -> None:
+        """Move the bars, or say a line."""
         if self._progress is None or self._overall is None:
-            self._line(done, total, running, shares, left)
+            self._line(standing)
             return
-        self._progress.update(self._overall, completed=done, total=total, left=_clock(left))
-        for node in running:
-            share = shares.get(node.key)
-            if share is None:
-                continue
-            if node.key not in self._bars:
-                self._bars[node.key] = self._progress.add_task(f"  {node.label}", total=100, left="")
-            note = str((states[node.key] or {}).get("note", ""))
-            self._progress.update(self._bars[node.key], completed=int(100 * share), left=note)
+        self._progress.update(self._overall, completed=standing.done, total=standing.total, left=clock(standing.left))
+        working = {step.node.key: step for step in standing.working}
+        for key in [key for key in self._bars if key not in working]:
+            self._progress.remove_task(self._bars.pop(key))
+        for key, step in working.items():
+            if key not in self._bars:
+                self._bars[key] = self._progress.add_task(f"  {step.node.label}", total=100, left="")
+            self._progress.update(self._bars[key], completed=int(100 * step.share), left=step.note)
 
-    def _line(self, done: int, total: int, running: Sequence[Node], shares: Mapping[str, float], left: float | None) -> None:
+    def _line(self, standing: Standing) -> None:
         if time.monotonic() - self._last_line < LINE_EVERY:
             return
         self._last_line = time.monotonic()
-        now = ", ".join(f"{node.label} {share:.0%}" for node in running if (share := shares.get(node.key)) is not None)
-        self._console.print("; ".join(part for part in (f"{done} of {total} steps", now, _clock(left)) if part), soft_wrap=True, markup=False)
+        self._console.print(str(standing), soft_wrap=True, markup=False)
         sys.stderr.flush()
 
 
-def _clock(seconds: float | None) -> str:
+def clock(seconds: float | None) -> str:
+    """A duration that is left, in words; empty where it is unknown."""
     if seconds is None:
         return ""
     whole = round(seconds)

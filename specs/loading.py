@@ -16,16 +16,18 @@ from specs.errors import MOST_ERRORS, SpecError, SpecErrors, SpecPath, did_you_m
 from specs.kinds import kinds, study_class
 from specs.places import Place
 from specs.reading import Document
-from specs.references import shared_names, wrong_references
+from specs.references import unfit_names, wrong_references
 from specs.schemas.study import Study, Sweep
 from specs.soundness import findings
 from specs.sweep import Arm, SweepError, Trial
 from specs.wording import explain, listed, unknown_key
+from tasks.core.roots import CONTEXT
 from tasks.core.rules import Finding
 
 __all__ = ["Label", "Loaded", "SpecError", "SpecErrors", "Trial", "load", "load_mapping"]
 
 Wrong = tuple[SpecPath, str]
+Roots = tuple[Path, ...] | None
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,25 @@ class Loaded:
         return tuple(dict.fromkeys(trial.arm for trial in self.trials))
 
 
-def load(path: Path | str, execution: Mapping[str, Any] | None = None) -> Loaded:
-    """The study that a YAML file holds; ``execution`` overrides its block of that name. Raises SpecErrors with every error of the file."""
+def load(path: Path | str, execution: Mapping[str, Any] | None = None, roots: Roots = None, shown: str | None = None) -> Loaded:
+    """The study that a YAML file holds. Raises SpecErrors with every error of the file.
+
+    Args:
+        path: the file.
+        execution: overrides its block of that name.
+        roots: the folders that it may name files of; None where it may name any.
+        shown: the file's name in errors, where that is not the path.
+    """
     path = Path(path)
-    file = one_line(str(path))
+    file = one_line(shown or str(path))
     document = _overridden(reading.read(path, file), execution or {})
-    return _Loading(document, file, path.parent.absolute()).loaded(path)
+    return _Loading(document, file, path.parent.absolute(), roots).loaded(path)
 
 
-def load_mapping(mapping: Mapping[str, Any], name: str = "study", folder: Path | None = None, execution: Mapping[str, Any] | None = None) -> Loaded:
-    """The study that plain values hold; ``folder`` is where its relative paths begin. Raises SpecErrors."""
+def load_mapping(
+    mapping: Mapping[str, Any], name: str = "study", folder: Path | None = None, execution: Mapping[str, Any] | None = None, roots: Roots = None
+) -> Loaded:
+    """The study that plain values hold; ``folder`` is where its relative paths begin, ``roots`` as in `load`. Raises SpecErrors."""
     try:
         text = json.dumps(mapping, indent=2, allow_nan=False, ensure_ascii=False)
         text.encode()
@@ -88,7 +99,7 @@ def load_mapping(mapping: Mapping[str, Any], name: str = "study", folder: Path |
     if _deeper_than(values, reading.DEEPEST):
         raise SpecErrors([SpecError(name, None, None, "", f"is nested deeper than {reading.DEEPEST} levels")])
     document = _overridden(Document(values, text, {}, ()), execution or {})
-    return _Loading(document, name, folder or Path.cwd()).loaded(None)
+    return _Loading(document, name, folder or Path.cwd(), roots).loaded(None)
 
 
 def _deeper_than(value: Any, levels: int) -> bool:
@@ -109,10 +120,10 @@ def _overridden(document: Document, execution: Mapping[str, Any]) -> Document:
 class _Loading:
     """One reading of one spec: collects errors at their places until nothing more can be said."""
 
-    def __init__(self, document: Document, file: str, folder: Path) -> None:
+    def __init__(self, document: Document, file: str, folder: Path, roots: Roots) -> None:
         self.document = document
         self.file = file
-        self.folder = folder
+        self.context = {"folder": folder, **({CONTEXT: roots} if roots is not None else {})}
         self.errors = dict.fromkeys(document.errors)
         self.unreadable = {error.path for error in document.errors}
 
@@ -151,7 +162,7 @@ class _Loading:
 
     def _validated(self, kind: type[Study], values: Mapping[str, Any]) -> tuple[Study | None, list[Wrong]]:
         try:
-            return kind.model_validate_json(json.dumps(values), strict=True, context={"folder": self.folder}), []
+            return kind.model_validate_json(json.dumps(values), strict=True, context=self.context), []
         except ValidationError as error:
             return None, list(islice(explain(error, kind, values), MOST_ERRORS + 2))
         except (OSError, RuntimeError) as error:
@@ -186,7 +197,7 @@ class _Loading:
                 continue
             trial, wrong = self._validated(kind, arm.values)
             wrong += [(change.target, unknown_key(parent, str(change.target[-1]))) for change, parent in _removed_nothing(kind, arm)]
-            wrong += shared_names(trial) if trial is not None else ()
+            wrong += unfit_names(trial) if trial is not None else ()
             self._refuse((arm.source(path, self.document.value), message) for path, message in wrong)
             if trial is not None:
                 yield arm, trial

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from specs.errors import SpecPath, did_you_mean, one_line
 from specs.schemas.study import Claim, Gate, Study
 from specs.wording import listed
 from tasks.core.measures import Measurement
+
+LABEL = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
 def wrong_references(study: Study, arms: Sequence[str], metrics: Iterable[str] | None) -> Iterator[tuple[SpecPath, str]]:
@@ -26,19 +29,33 @@ def wrong_references(study: Study, arms: Sequence[str], metrics: Iterable[str] |
         yield from _of_gate(gate, ("gates", index), known, recorded)
         if gate.not_worse_than is not None and not study.has_champion:
             yield ("gates", index, "not_worse_than"), f"a study of kind '{study.kind}' has no champion to compare with"
+    yield from _of_registration(study, known, recorded)
 
 
-def shared_names(trial: Study) -> Iterator[tuple[SpecPath, str]]:
-    """Path and message of each measurement whose numbers would be recorded under an earlier one's name."""
+def unfit_names(trial: Study) -> Iterator[tuple[SpecPath, str]]:
+    """Path and message of each measurement whose numbers would be recorded under an earlier one's name, or under none that MLflow takes."""
     for field in type(trial).model_fields:
         entries = getattr(trial, field)
         told: set[str] = set()
         for index, entry in enumerate(entries if isinstance(entries, tuple) else ()):
             if isinstance(entry, Measurement):
+                if entry.label is not None and not re.fullmatch(LABEL, entry.label):
+                    yield (field, index, "label"), "must be 1 to 64 letters, digits, '.', '_' and '-': it stands in the names of metrics"
                 name = entry.metric("").removeprefix("/")
                 if name in told:
                     yield (field, index), f"an earlier entry is recorded as '{one_line(name, 80)}' too; give one of them a label"
                 told.add(name)
+
+
+def _of_registration(study: Study, known: Sequence[str], recorded: Sequence[str] | None) -> Iterator[tuple[SpecPath, str]]:
+    wanted = study.execution.register_model
+    if wanted is None:
+        return
+    path = ("execution", "register_model")
+    if wanted.arm is not None:
+        yield from _arm(wanted.arm, (*path, "arm"), known)
+    if recorded is not None and not any(name.startswith("utility/") for name in recorded):
+        yield path, "the best model is chosen by the first utility metric, and no trial records one"
 
 
 def _of_claim(claim: Claim, path: SpecPath, known: Sequence[str], recorded: Sequence[str] | None) -> Iterator[tuple[SpecPath, str]]:

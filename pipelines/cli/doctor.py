@@ -11,7 +11,7 @@ import typer
 def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Check Python, packages, devices, the store, the records, the data cache and telemetry; say what to fix.
+    """Check Python, packages, devices, places, permissions, database, servers, ports and telemetry; say what to fix.
 
     Example: assay doctor
     """

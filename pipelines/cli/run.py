@@ -62,6 +62,8 @@ def _say(outcome: object) -> None:
     if following:
         console.print(f"not run for want of these: {following} steps", style="red", markup=False)
     console.print(f"\nsteps: {outcome.made} made, {outcome.reused} reused", markup=False)
+    if outcome.registered is not None:
+        console.print(outcome.registered.sentence, style=None if outcome.registered.version else "red", markup=False, soft_wrap=True)
     console.print(f"report: {outcome.report}", markup=False, soft_wrap=True)
     console.print(f"records: MLflow run {outcome.mlflow_run} in {shown_uri(tracking_uri())}", markup=False, soft_wrap=True)
     console.print(

@@ -13,7 +13,7 @@ from tasks.comparison.gates import Gate
 from tasks.core.fingerprint import digest
 from tasks.privacy.account import Account
 
-__all__ = ["Claim", "Execution", "Gate", "Study", "Sweep", "study_key"]
+__all__ = ["Claim", "Execution", "Gate", "RegisterModel", "Study", "Sweep", "study_key"]
 
 MAIN_ARM = "main"
 
@@ -34,6 +34,7 @@ def _text(pattern: str, words: str) -> tuple[AfterValidator, WithJsonSchema]:
 STUDY_NAME = "[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?"
 StudyName = Annotated[str, *_text(STUDY_NAME, "1 to 64 of a-z, 0-9 and '-', not beginning or ending with '-'")]
 ArmName = Annotated[str, *_text("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a name of 1 to 64 letters, digits, '.', '_' and '-'")]
+ModelName = Annotated[str, *_text("[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "a name of 1 to 128 letters, digits, '.', '_' and '-'")]
 Device = Annotated[str, *_text("auto|cpu|mps|cuda(:[0-9]+)?", "auto, cpu, mps, cuda or cuda:N")]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
@@ -68,6 +69,16 @@ class Sweep(Block):
         return self.baseline or self.arm_names[0]
 
 
+class RegisterModel(Block):
+    """Which model becomes a version of a registered model once the study is compared."""
+
+    name: ModelName = Field(description="Name of the registered model: letters, digits, '.', '_' and '-'.")
+    arm: str | None = Field(
+        default=None,
+        description="The arm whose best seed is registered, by the first utility metric; without it the best of all arms, which is seldom a private one.",
+    )
+
+
 class Execution(Block):
     """How a study runs. It enters no key; the command line may override it.
 
@@ -77,9 +88,14 @@ class Execution(Block):
 
     device: Device = Field(default="auto", description="auto, cpu, mps, cuda or cuda:N.")
     processes: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(default="auto", description="Steps that run side by side.")
-    runner: Literal["processes"] = Field(default="processes", description="What runs the steps: processes of this machine.")
+    runner: Literal["processes", "work-pool"] = Field(
+        default="processes", description="processes: steps on this machine; work-pool: each trial as a flow run that a worker picks up."
+    )
     physical_batch_size: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(default="auto", description="The most examples held on a device at once.")
     log_models: Literal["all", "best", "none"] = Field(default="all", description="Which trials log their model artifact to their run.")
+    register_model: RegisterModel | None = Field(
+        default=None, description="Register the best model once the study is compared; nothing without it."
+    )
 
 
 class Study(Block):

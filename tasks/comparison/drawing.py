@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BASELINE, OTHER, SEED, LINE = "#6b7280", "#1d4ed8", "#93c5fd", "#9ca3af"
-LONGEST_NAME = 44
+LONGEST_NAME, LONGEST_FILE = 44, 120
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Plot:
     note: str = ""
     instead: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Its name as a file, the same for every study that draws it: ``utility_accuracy_against_privacy_epsilon``."""
+        return re.sub("[^A-Za-z0-9.-]+", "_", self.caption).strip("_.")[:LONGEST_FILE]
+
 
 def figure(width: float, height: float) -> tuple[Figure, Axes]:
     """An empty plot of that many inches."""
@@ -49,11 +55,10 @@ def figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def svg(made: Figure) -> str:
-    """The drawing alone, without the XML head, ready to stand in a page."""
+    """The drawing alone on white, without the XML head, ready to stand in a page or in a file of its own."""
     import matplotlib
 
     text = io.StringIO()
-    made.patch.set_visible(False)
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "assay"}), any_glyph():
         made.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     drawing = text.getvalue()

@@ -1,23 +1,39 @@
-"""The comparison as files: JSON for scripts, CSV for tables, one HTML page for people."""
+"""The comparison as files: JSON for scripts, CSV for tables, one HTML page for people, and its plots one by one."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.comparison.comparison import Comparison
+from tasks.comparison.drawing import Plot
 
-JSON, CSV, TRIALS, REPORT = "comparison.json", "comparison.csv", "trials.csv", "report.html"
+JSON, CSV, TRIALS, REPORT, PLOTS = "comparison.json", "comparison.csv", "trials.csv", "report.html", "plots"
 
 
 def write_files(comparison: Comparison, folder: Path) -> None:
-    """Write ``comparison.json``, ``comparison.csv``, ``trials.csv`` and ``report.html``."""
+    """Write ``comparison.json``, ``comparison.csv``, ``trials.csv``, ``report.html`` and ``plots/*.svg``, the plots of the report."""
+    from tasks.comparison.columns import columns
+    from tasks.comparison.plots import plots
     from tasks.comparison.report import report
 
     (folder / JSON).write_text(comparison.model_dump_json(indent=1) + "\n", encoding="utf-8")
     _write_arms(comparison, folder / CSV)
     _write_trials(comparison, folder / TRIALS)
-    (folder / REPORT).write_text(report(comparison), encoding="utf-8")
+    drawn = plots(comparison, columns(comparison))
+    (folder / REPORT).write_text(report(comparison, drawn), encoding="utf-8")
+    _write_plots(drawn, folder / PLOTS)
+
+
+def _write_plots(drawn: Sequence[Plot], folder: Path) -> None:
+    """One file per plot; of two with one name the later gets a number."""
+    folder.mkdir()
+    for plot in drawn:
+        path, number = folder / f"{plot.name}.svg", 2
+        while path.exists():
+            path, number = folder / f"{plot.name}_{number}.svg", number + 1
+        path.write_text(plot.svg, encoding="utf-8")
 
 
 def _write_arms(comparison: Comparison, path: Path) -> None:

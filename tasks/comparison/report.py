@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.comparison.cells import CONFOUNDED, basis, cell, written
 from tasks.comparison.columns import BY_GROUP, Column, columns
 from tasks.comparison.comparison import SPENT, Comparison, Difference
+from tasks.comparison.drawing import Plot
 from tasks.comparison.frontier import BLIND_AUC
 from tasks.comparison.glossary import glossary
 from tasks.comparison.groups import group_tables
@@ -18,7 +19,6 @@ from tasks.comparison.guarantees import guarantee_notes
 from tasks.comparison.naming import named
 from tasks.comparison.numbers import number, signed
 from tasks.comparison.pareto import pareto
-from tasks.comparison.plots import plots
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -29,8 +29,8 @@ FAMILIES = ("utility", "fairness", PRIVACY, ATTACKS)
 """The order of the tables; others follow."""
 
 
-def report(comparison: Comparison) -> str:
-    """The page."""
+def report(comparison: Comparison, drawn: Sequence[Plot]) -> str:
+    """The page with its plots."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -48,7 +48,7 @@ def report(comparison: Comparison) -> str:
         "front": front,
         "name_width": _name_width(comparison),
         "differences": [found for found in comparison.differences if _worth_a_line(found.metric)],
-        "plots": plots(comparison, found),
+        "plots": drawn,
         "letters": {letter: arm for arm, letter in named(comparison).items() if letter != arm},
         "glossary": glossary(comparison, front),
         "notes": _notes(comparison),

@@ -5,6 +5,12 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from tasks.core.errors import UserError
+
+MLFLOW_DATABASE = "assay_mlflow"
+PREFECT_DATABASE = "assay_prefect"
 
 
 def home() -> Path:
@@ -27,9 +33,40 @@ def store_url() -> str:
     return os.environ.get("ASSAY_STORE") or str(home() / "mlruns" / "store")
 
 
+def database() -> str | None:
+    """The PostgreSQL server of the records: ``ASSAY_DATABASE``, ``postgresql://user:password@host:port``; None stands for SQLite.
+
+    Raises UserError where it is anything else. Databases are ours to name, and what a connection needs besides (TLS, timeouts) is read
+    from libpq's own names in the environment (``PGSSLMODE``, ...), which every driver here knows.
+    """
+    url = os.environ.get("ASSAY_DATABASE")
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme == "postgresql" and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        known = False
+    if not known or parts.path.strip("/") or parts.query or parts.fragment:
+        raise UserError(f"ASSAY_DATABASE must be postgresql://user:password@host:port and no more (got {shown_uri(url)})")
+    return url.rstrip("/")
+
+
 def tracking_uri() -> str:
-    """The MLflow store: ``MLFLOW_TRACKING_URI``, else SQLite under ``mlruns`` of the home folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home() / 'mlruns' / 'mlflow.db'}"
+    """The MLflow store: ``MLFLOW_TRACKING_URI``, else a database of ``ASSAY_DATABASE``, else SQLite under ``mlruns`` of the home folder."""
+    named = os.environ.get("MLFLOW_TRACKING_URI")
+    if named:
+        return named
+    server = database()
+    return f"{server}/{MLFLOW_DATABASE}" if server else f"sqlite:///{home() / 'mlruns' / 'mlflow.db'}"
+
+
+def prefect_database_url() -> str:
+    """Where the Prefect server of `assay up` keeps its records: a database of ``ASSAY_DATABASE``, else SQLite. Written for Prefect's drivers."""
+    server = database()
+    if server:
+        return f"{server.replace('postgresql://', 'postgresql+asyncpg://', 1)}/{PREFECT_DATABASE}"
+    return f"sqlite+aiosqlite:///{home() / 'mlruns' / 'prefect' / 'server.db'}"
 
 
 def shown_uri(uri: str) -> str:

@@ -35,7 +35,7 @@ import json, sys, time
 begun = time.perf_counter()
 from pathlib import Path
 from pipelines.running import ONE_THREAD
-from pipelines.embedded import embedded_server, wait_until_up
+from pipelines.embedded import server, wait_until_up
 marks = {}
 def mark(name, since):
     marks[name] = time.perf_counter() - since
@@ -43,13 +43,13 @@ def mark(name, since):
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
     import bench_steps
-    with embedded_server():
+    with server():
         t = time.perf_counter()
         from prefect import flow
         from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-        from prefect.task_runners import ProcessPoolTaskRunner
         t = mark("import prefect", t)
         from pipelines.fanout import Fanout
+        from pipelines.pool import Pool
         from pipelines.coordinator import warm_up
         warm_up()
         t = mark("import mlflow and open records", t)
@@ -57,17 +57,20 @@ if __name__ == "__main__":
         t = mark("wait for the embedded server", t)
         count = int(sys.argv[1])
 
-        @flow(name="bench", task_runner=ProcessPoolTaskRunner(max_workers=2), persist_result=False)
+        def make(pool, nodes):
+            failed = Fanout(pool, bench_steps.call, lambda node: None, lambda waiting: None, 3).make(nodes)
+            assert not failed, failed
+
+        @flow(name="bench", persist_result=False)
         def bench():
             entered = time.perf_counter()
             marks["enter a flow"] = entered - started
-            first = bench_steps.nodes(0, 2)
-            failed = Fanout(bench_steps.call, lambda node: None, lambda waiting: None, 3).make(first)
-            marks["first pooled step (spawn, import)"] = time.perf_counter() - entered
-            t = time.perf_counter()
-            failed += Fanout(bench_steps.call, lambda node: None, lambda waiting: None, 3).make(bench_steps.nodes(2, count))
-            marks["pooled step, orchestration"] = (time.perf_counter() - t) / count
-            assert not failed, failed
+            with Pool.of_processes(2) as pool:
+                make(pool, bench_steps.nodes(0, 2))
+                marks["first pooled step (spawn, import)"] = time.perf_counter() - entered
+                t = time.perf_counter()
+                make(pool, bench_steps.nodes(2, count))
+                marks["pooled step, orchestration"] = (time.perf_counter() - t) / count
 
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             started = time.perf_counter()

@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.comparison.claims import Claim
+from tasks.comparison.columns import columns
+from tasks.comparison.comparison import Comparison
 from tasks.comparison.gates import Gate
+from tasks.comparison.plots import plots
+from tasks.comparison.report import report
 from tasks.comparison.results import ArmFacts, StudyFacts, TrialResult
 from tasks.core.measures import Row
 
@@ -37,3 +41,8 @@ def facts(arms: Sequence[str], claims: Sequence[Mapping[str, Any]] = (), gates: 
     judged = tuple(Gate.model_validate({"metric": METRIC, **gate}) for gate in gates)
     given: dict[str, Any] = {"name": "toy", "question": "Is it so?", "baseline": made[0].base, "arms": made, "claims": said, "gates": judged, **fields}
     return StudyFacts(**given)
+
+
+def reported(comparison: Comparison) -> str:
+    """Its page, with the plots."""
+    return report(comparison, plots(comparison, columns(comparison)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -13,6 +15,7 @@ from tasks.comparison.files import write_files
 from tasks.comparison.numbers import number, p_value, signed, with_interval
 from tasks.comparison.results import TrialResult
 from tasks.comparison.steps import reduce_comparison
+from tests.comparison.private_studies import private_study
 from tests.comparison.studies import facts, failed, row, trials
 
 NASTY = 'a,"b"\nc; é=1'
@@ -63,6 +66,28 @@ def test_files_do_not_follow_the_locale(found: Comparison, tmp_path: Path, monke
     write_files(found, tmp_path / "again")
     for name in ("comparison.json", "comparison.csv", "trials.csv", "report.html"):
         assert (tmp_path / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_every_plot_of_the_report_is_a_file_that_a_browser_shows(tmp_path: Path) -> None:
+    comparison = private_study()
+    write_files(comparison, tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    files = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "plots").iterdir()}
+    against = {f"{name}_against_privacy_epsilon.svg" for name in ("utility_accuracy", "fairness_accuracy_difference", "privacy_loss_threshold_auc")}
+    assert {*against, "utility_loss_by_arm.svg", "utility_accuracy_against_cost_train_seconds.svg"} <= files.keys()
+    assert len(files) == page.count("<svg") and all(text in page for text in files.values()), "a file is not what the report shows"
+    for text in files.values():
+        root = ElementTree.fromstring(text)
+        assert root.tag == "{http://www.w3.org/2000/svg}svg" and float(root.attrib["width"].removesuffix("pt")) > 100
+        assert re.search(r'<path d="M 0 [^"]*" style="fill: #ffffff', text), "it would be drawn on whatever the page has"
+
+
+def test_two_plots_of_one_name_are_two_files(tmp_path: Path) -> None:
+    """Metrics whose names differ in nothing that a file's name may hold; a name that could leave the folder does not."""
+    metrics = ("utility/a_b", "utility/a b", "utility/../../b")
+    results = [TrialResult(arm, 0, tuple(row(0.5, metric) for metric in metrics), "finished") for arm in ("x", "y")]
+    reduce_comparison(facts(["x", "y"]), results, tmp_path)
+    assert len(list((tmp_path / "plots").glob("*.svg"))) == 3 and not list(tmp_path.parent.glob("*.svg"))
 
 
 @pytest.mark.parametrize(

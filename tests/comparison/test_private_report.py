@@ -19,13 +19,12 @@ from tasks.comparison.groups import group_tables
 from tasks.comparison.guarantees import SIMULATED_NOTE
 from tasks.comparison.pareto import pareto
 from tasks.comparison.reasons import merged
-from tasks.comparison.report import report
 from tasks.comparison.results import TrialResult
 from tasks.comparison.terminal import print_comparison
 from tasks.core.measures import Row
 from tasks.privacy.mechanism import ADJACENCY_WORDS
 from tests.comparison.private_studies import CONDITIONS, FOUR, GROUPS, SENTENCE, TWO, guarantees, private_facts, private_study, private_trials
-from tests.comparison.studies import facts, failed, row, trials
+from tests.comparison.studies import facts, failed, reported, row, trials
 from tests.comparison.test_report import Page
 
 
@@ -36,7 +35,7 @@ def text(comparison: Comparison) -> str:
 
 @cache
 def _text(comparison: str) -> str:
-    page = Page(report(Comparison.model_validate_json(comparison)))
+    page = Page(reported(Comparison.model_validate_json(comparison)))
     assert list(page.loads()) == []
     return re.sub(r"\s+", " ", page.text)
 
@@ -260,5 +259,5 @@ def test_a_baseline_is_one_at_every_grid_point() -> None:
     arms = {f"{arm}[x={x}]": epsilon for arm, epsilon in TWO.items() for x in (1, 2)}
     found = private_study(arms, seeds=2)
     assert [found.is_baseline(arm) for arm in arms] == [True, True, False, False]
-    assert report(found).count("x=1] (baseline)") >= 1
+    assert reported(found).count("x=1] (baseline)") >= 1
     assert not found.model_copy(update={"baseline": "pla"}).is_baseline("plain[x=1]")

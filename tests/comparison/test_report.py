@@ -10,9 +10,8 @@ import pytest
 
 from tasks.comparison.compare import compare
 from tasks.comparison.comparison import Comparison
-from tasks.comparison.report import report
 from tasks.comparison.results import TrialResult
-from tests.comparison.studies import facts, failed, row, trials
+from tests.comparison.studies import facts, failed, reported, row, trials
 
 LOADING = {"src", "srcset", "href", "xlink:href", "data", "poster", "action", "background", "formaction"}
 BAD_TAGS = {"script", "iframe", "object", "embed", "link", "base", "img", "form"}
@@ -77,7 +76,7 @@ def study(arm: str = "other", seeds: int = 6, **fields: Any) -> Comparison:
 
 
 def test_the_page_loads_nothing() -> None:
-    page = Page(report(study()))
+    page = Page(reported(study()))
     assert list(page.loads()) == []
     assert sum(tag == "svg" for tag, _ in page.tags) >= 3
 
@@ -95,7 +94,7 @@ def test_the_page_loads_nothing() -> None:
     ],
 )
 def test_a_load_that_is_planted_would_be_seen(planted: str) -> None:
-    html = report(study())
+    html = reported(study())
     assert list(Page(html.replace("</body>", f"{planted}</body>")).loads())
 
 
@@ -115,26 +114,26 @@ def test_names_are_escaped_wherever_they_stand(where: str) -> None:
     elif where == "condition":
         arms["plain"]["utility/accuracy"] = value.model_copy(update={"conditions": {"data": SCRIPT}})
     guarantees = {**found.guarantees, "plain": SCRIPT if where == "guarantee" else "none"}
-    page = Page(report(found.model_copy(update={"arms": arms, "guarantees": guarantees})))
+    page = Page(reported(found.model_copy(update={"arms": arms, "guarantees": guarantees})))
     assert list(page.loads()) == [] and SCRIPT in page.text
 
 
 @pytest.mark.parametrize("arm", ["a $x$ b", r"$\frac{", "50% & <b>", "a" * 200, "naïve…日本"])
 def test_any_name_can_be_drawn(arm: str) -> None:
-    page = Page(report(study(arm)))
+    page = Page(reported(study(arm)))
     assert arm in page.text and list(page.loads()) == []
 
 
 def test_two_arms_that_differ_at_their_ends_are_told_apart_in_plots() -> None:
     arms = [f"private[model.hidden_size=128,training.optimizer.learning_rate={rate}]" for rate in (0.1, 0.2)]
-    html = report(compare(facts(arms), trials({arm: [0.5, 0.6] for arm in arms})))
+    html = reported(compare(facts(arms), trials({arm: [0.5, 0.6] for arm in arms})))
     drawn = [line.split(">", 1)[1].split("<")[0] for line in html.splitlines() if "<text" in line and "private" in line]
     assert len(set(drawn)) == 2
 
 
 def test_question_answers_and_conditions_are_said() -> None:
     found = study()
-    text = Page(report(found)).text
+    text = Page(reported(found)).text
     assert "Which is better?" in text
     for answer in found.claims:
         assert answer.says in text and answer.sentence.partition(": ")[2].rstrip(".") in text and answer.verdict.capitalize() in text
@@ -147,17 +146,17 @@ def test_question_answers_and_conditions_are_said() -> None:
 
 def test_unlike_numbers_are_said_to_be_unlike() -> None:
     unlike = [*trials({"plain": [0.5, 0.6]}), *trials({"other": [0.6, 0.7]}, conditions={"data": "d2"})]
-    text = Page(report(compare(facts(["plain", "other"]), unlike))).text
+    text = Page(reported(compare(facts(["plain", "other"]), unlike))).text
     assert "accuracy (a)" in text and "accuracy (b)" in text and "one metric under unlike conditions" in text and "d1" in text and "d2" in text
 
 
 def test_without_a_claim_the_best_is_named_and_nothing_is_called_tested() -> None:
-    text = Page(report(study(claims=[]))).text
+    text = Page(reported(study(claims=[]))).text
     assert "utility/accuracy: other has the best number" in text and "fairness/accuracy/difference: plain has the best number" in text
     assert "nothing is tested" in text
 
 
 @pytest.mark.parametrize("results", [[], [failed("plain", 0)], trials({"plain": [None]}), trials({"plain": [0.5]})])
 def test_a_study_without_much_has_a_page_too(results: list[TrialResult]) -> None:
-    page = Page(report(compare(facts(["plain"], question=""), results)))
+    page = Page(reported(compare(facts(["plain"], question=""), results)))
     assert "No question was written" in page.text and list(page.loads()) == []

@@ -10,8 +10,11 @@ import pytest
 
 from pipelines import fanout
 from pipelines.coordinator import coordinate
+from pipelines.makers import Makers
 from pipelines.outcome import Outcome
 from pipelines.planning import make_plan
+from pipelines.pool import Pool
+from pipelines.progress import Terminal
 from specs.loading import load_mapping
 from tasks.core.graph import Call
 from tasks.runtime.execution import execute
@@ -41,6 +44,9 @@ class Ended:
     def wait(self, timeout: float) -> None:
         return
 
+    def exception(self, timeout: float) -> BaseException | None:
+        return None
+
     def is_completed(self) -> bool:
         return self.ran and self.error is None
 
@@ -54,18 +60,27 @@ class Ended:
         return self.error
 
 
-def submit(call: Call, after: Iterable[Ended]) -> Ended:
-    if not all(future.is_completed() for future in after):
-        return Ended(None, ran=False)
-    try:
-        execute(call)
-    except Exception as error:
-        return Ended(error, ran=True)
-    return Ended(None, ran=True)
+class InThisProcess(Pool):
+    """Makes a step when it is submitted."""
+
+    def __init__(self) -> None:
+        return
+
+    def __exit__(self, *ended: object) -> None:
+        return
+
+    def submit(self, call: Call, after: Iterable[Any]) -> Any:
+        if not all(future.is_completed() for future in after):
+            return Ended(None, ran=False)
+        try:
+            execute(call)
+        except Exception as error:
+            return Ended(error, ran=True)
+        return Ended(None, ran=True)
 
 
 def run(study: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, new: bool = False) -> Outcome:
     """Run a study given as plain values; ASSAY_HOME must name a folder of the test's own."""
-    monkeypatch.setattr(fanout, "submit", submit)
     monkeypatch.setattr(fanout, "PAUSE", 0.0)
-    return coordinate(make_plan(load_mapping(study), begin=True, new=new), new, quiet=True)
+    plan = make_plan(load_mapping(study), begin=True, new=new)
+    return coordinate(plan, new, Terminal(quiet=True), Makers(InThisProcess(), 3))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 
 from pipelines import fanout
-from pipelines.fanout import Failed, Fanout
+from pipelines.fanout import MOST_DEATHS, Failed, Fanout
+from pipelines.pool import Pool
 from tasks.core.graph import Call, Graph, Node
 from tasks.core.step import Step, StepConfig, StepRun
 from tests.pipelines.inline import Ended
@@ -27,11 +29,14 @@ def work(config: Toy, inputs: Mapping[str, Path], seed: int, run: StepRun) -> No
 STEP = Step("toy", work, Toy)
 
 
-class Pool:
-    """A pool whose steps last a number of ticks, and what it saw."""
+class Scripted(Pool):
+    """A pool whose steps last a number of ticks, and what it saw. ``deadly`` steps end their process, and so all under way, that many times."""
 
-    def __init__(self, seconds: Mapping[str, int], broken: frozenset[str] = frozenset()) -> None:
-        self.seconds, self.broken = seconds, broken
+    def __init__(self, seconds: Mapping[str, int], broken: frozenset[str] = frozenset(), deadly: Mapping[str, int] | None = None) -> None:
+        self.seconds, self.broken, self.deadly = seconds, broken, dict(deadly or {})
+        self.renewed = 0
+        self.killed: set[Running] = set()
+        self.under_way: list[Running] = []
         self.left: dict[str, int] = {}
         self.order: list[str] = []
         self.busy: list[int] = []
@@ -41,24 +46,39 @@ class Pool:
         assert all(future.is_completed() for future in after), "a step was handed over before what it stands on"
         self.order.append(call.label)
         self.left[call.label] = self.seconds.get(call.label, 1)
-        return Running(self, call.label)
+        self.under_way.append(Running(self, call.label))
+        return self.under_way[-1]
+
+    def renew(self) -> None:
+        self.renewed += 1
+        self.under_way = []
 
     def pass_time(self, waiting: object) -> None:
         running = [label for label, left in self.left.items() if left > 0][:2]
         self.busy.append(len(running))
         for label in running:
             self.left[label] -= 1
+            if self.left[label] == 0 and self.deadly.get(label, 0):
+                self.deadly[label] -= 1
+                self.killed |= {future for future in self.under_way if self.left[future.label] or future.label == label}
+                self.left |= {future.label: 0 for future in self.under_way}
+                return
 
 
 class Running(Ended):
     """A future of the pool."""
 
-    def __init__(self, pool: Pool, label: str) -> None:
+    __hash__ = object.__hash__
+
+    def __init__(self, pool: Scripted, label: str) -> None:
         super().__init__(RuntimeError("broken") if label in pool.broken else None, ran=True)
         self.pool, self.label = pool, label
 
     def done(self) -> bool:
-        return self.pool.left[self.label] == 0
+        return self in self.pool.killed or self.pool.left[self.label] == 0
+
+    def exception(self, timeout: float) -> BaseException | None:
+        return BrokenProcessPool("a process died") if self in self.pool.killed else None
 
 
 def trials(count: int) -> list[Node]:
@@ -72,19 +92,18 @@ def trials(count: int) -> list[Node]:
     return list(graph)
 
 
-def made(monkeypatch: pytest.MonkeyPatch, pool: Pool, nodes: list[Node]) -> list[Failed]:
-    monkeypatch.setattr(fanout, "submit", pool.submit)
+def made(monkeypatch: pytest.MonkeyPatch, pool: Scripted, nodes: list[Node]) -> list[Failed]:
     monkeypatch.setattr(fanout, "PAUSE", 0.0)
     monkeypatch.setattr(fanout, "TICK", -1.0)
 
     def call(node: Node) -> Call:
         return Call(node.step, node.config, {}, node.seed, node.key, node.label, node.shape, "cpu", None, "", "")
 
-    return Fanout(call, lambda node: pool.made.append(node.label), pool.pass_time, slots=3).make(nodes)
+    return Fanout(pool, call, lambda node: pool.made.append(node.label), pool.pass_time, slots=3).make(nodes)
 
 
 def test_two_processes_are_both_at_work_while_there_are_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool = Pool({f"train {index}": 20 for index in range(4)})
+    pool = Scripted({f"train {index}": 20 for index in range(4)})
     assert made(monkeypatch, pool, trials(4)) == []
     alone = sum(count == 1 for count in pool.busy)
     assert alone <= 5, f"one of two processes stood still for {alone} of {len(pool.busy)} ticks"
@@ -92,14 +111,14 @@ def test_two_processes_are_both_at_work_while_there_are_trainings(monkeypatch: p
 
 
 def test_trials_end_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool = Pool({f"train {index}": 20 for index in range(6)})
+    pool = Scripted({f"train {index}": 20 for index in range(6)})
     made(monkeypatch, pool, trials(6))
     assert pool.made.index("b 0") < pool.made.index("train 4")
     assert sorted(pool.made) == sorted(node.label for node in trials(6))
 
 
 def test_a_failure_takes_down_what_stands_on_it_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool = Pool({}, broken=frozenset({"train 1"}))
+    pool = Scripted({}, broken=frozenset({"train 1"}))
     failed = made(monkeypatch, pool, trials(3))
     assert [(one.node.label, one.root) for one in failed] == [("train 1", True), ("a 1", False), ("b 1", False)]
     assert {one.reason for one in failed} == {"RuntimeError: broken"}
@@ -108,9 +127,23 @@ def test_a_failure_takes_down_what_stands_on_it_and_no_more(monkeypatch: pytest.
 
 def test_what_failed_before_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     nodes = trials(2)
-    pool = Pool({})
-    monkeypatch.setattr(fanout, "submit", pool.submit)
+    pool = Scripted({})
     monkeypatch.setattr(fanout, "PAUSE", 0.0)
     lost = Failed(nodes[0], "no such file", root=True)
-    failed = Fanout(lambda node: pytest.fail("submitted"), lambda node: None, lambda waiting: None, slots=3).make(nodes[1:], [lost])
+    failed = Fanout(pool, lambda node: pytest.fail("submitted"), lambda node: None, lambda waiting: None, slots=3).make(nodes[1:], [lost])
     assert len(failed) == 6 and {one.reason for one in failed} == {"no such file"} and not any(one.root for one in failed)
+
+
+def test_a_process_that_dies_once_costs_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Scripted({f"train {index}": 5 for index in range(3)}, deadly={"train 1": 1})
+    assert made(monkeypatch, pool, trials(3)) == []
+    assert pool.renewed == 1 and sorted(pool.made) == sorted(node.label for node in trials(3))
+
+
+def test_a_step_that_always_kills_its_process_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Scripted({f"train {index}": 5 for index in range(3)}, deadly={"train 1": 99})
+    failed = made(monkeypatch, pool, trials(3))
+    assert [(one.node.label, one.root) for one in failed] == [("train 1", True), ("a 1", False), ("b 1", False)]
+    assert f"ended {MOST_DEATHS} times" in failed[0].reason
+    assert pool.renewed == MOST_DEATHS and {"b 0", "b 2"} <= set(pool.made)
+    assert pool.order.count("train 0") <= 2, "an innocent step was lost more than once"

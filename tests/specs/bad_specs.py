@@ -116,6 +116,20 @@ PARTS = {
         "utility: [" + ", ".join(f"{{kind: loss, label: l{index}}}" for index in range(101)) + "]",
         (5, 1, "utility", "must have no more entries than 100 (got a list of 101)"),
     ),
+    "label that no metric can have": added(
+        'utility: [{kind: loss, label: "a,b (c)"}]', (5, 24, "utility[0].label", "must be 1 to 64 letters, digits, '.', '_' and '-'")
+    ),
+    "model registered under a path": added(
+        "execution: {register_model: {name: a/b}}", (5, 30, "execution.register_model.name", "must be a name of 1 to 128 letters, digits")
+    ),
+    "model registered under no name": added("execution: {register_model: {arm: main}}", (5, 13, "execution.register_model.name", "is required")),
+    "model of an unknown arm": added(
+        "sweep: {arms: {eps-8: {}}}\nexecution: {register_model: {name: a, arm: eps8}}",
+        (6, 39, "execution.register_model.arm", "no arm is named 'eps8'; did you mean 'eps-8'?"),
+    ),
+    "best model of nothing measured": added(
+        "utility: []\nexecution: {register_model: {name: a}}", (6, 13, "execution.register_model", "the best model is chosen by the first utility metric")
+    ),
     "device gpu": added("execution: {device: gpu}", (5, 13, "execution.device", "must be auto, cpu, mps, cuda or cuda:N (got 'gpu')")),
     "no processes": added("execution: {processes: 0}", (5, 13, "execution.processes", "must be at least 1 (got 0)")),
     "processes in words": added("execution: {processes: many}", (5, 13, "execution.processes", "must be 'auto' or a whole number (got 'many')")),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
+from tasks.core.roots import check_source
 from tasks.data.columns import Columns
 from tasks.data.dataset import DataError, Dataset, RawData, Task
 
@@ -26,7 +27,8 @@ class Hub(Dataset):
     columns: Columns = Field(description="Which column is what.")
 
     @model_validator(mode="after")
-    def _columns_fit(self) -> Hub:
+    def _columns_fit(self, info: ValidationInfo) -> Hub:
+        check_source(self.path, info)  # the library would also take a folder of this machine
         unfit = self.columns.unfit(self.resolved_task)
         if unfit:
             raise ValueError(unfit)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from tasks.core.component import unkeyed
+from tasks.core.roots import check_source, is_path
 from tasks.models.model import Architecture, TaskShape
 from tasks.text.tokenizer import TOKENIZERS
 
@@ -66,9 +67,10 @@ class Pretrained(Architecture):
         if (info.context or {}).get("saved"):  # a saved artifact needs its source no more
             return self
         folder = Path(self.source).expanduser()
+        check_source(self.source, info)
         if folder.is_dir() and not any(folder.glob("*.safetensors")):
             raise ValueError(f"source {self.source}: no *.safetensors there; other weight files are not read, since they can run code")
-        if not folder.is_dir() and (self.source.startswith((".", "/", "~")) or self.source.count("/") > 1):
+        if not folder.is_dir() and is_path(self.source):
             raise ValueError(f"source: no such folder: {self.source}")
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
 
 CONNECT_SECONDS = 10.0
+OUTAGE_SECONDS, OUTAGE_PAUSE = 600.0, 2.0
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # the web page then shows runs and charts first
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
@@ -44,6 +46,19 @@ def open_client() -> MlflowClient:
         raise UserError(f"the records at {shown_uri(uri)} cannot be opened ({type(error).__name__}): check MLFLOW_TRACKING_URI") from error
 
 
+def wait_for_records() -> None:
+    """Return once the records answer again. Raises UserError where they are away for ten minutes."""
+    end = time.monotonic() + OUTAGE_SECONDS
+    while True:
+        try:
+            open_client()
+            return
+        except UserError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(OUTAGE_PAUSE)
+
+
 def failures() -> tuple[type[Exception], ...]:
     """What a tracker, its database or the way to it can raise."""
     from mlflow.exceptions import MlflowException
@@ -67,12 +82,12 @@ def _asked(client: MlflowClient) -> MlflowClient:
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:
-    """The experiment of a study, made where there is none. Artifacts of a local store lie under ``mlruns/artifacts``."""
+    """The experiment of a study, made where there is none. Where records lie in a database, artifacts lie under ``mlruns/artifacts``; a server has its own."""
     found = find_experiment(client, name)
     if found is not None:
         return str(found.experiment_id)
-    local = tracking_uri().startswith("sqlite:///")
-    location = (home() / "mlruns" / "artifacts" / name).as_uri() if local else None
+    served = tracking_uri().startswith(("http://", "https://"))
+    location = None if served else (home() / "mlruns" / "artifacts" / name).as_uri()
     return str(client.create_experiment(name, artifact_location=location, tags=KIND))
 
 

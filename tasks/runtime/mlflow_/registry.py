@@ -1,14 +1,16 @@
-"""Models that were recorded: from a run id or a registered name and alias to a folder on this machine."""
+"""Recorded models: from a run id or a registered name and alias to a folder on this machine, and from a run to a version of a registered model."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.core.errors import UserError
 from tasks.runtime.mlflow_.client import open_client
 
-MODEL_FOLDER = "model"
+MODEL_FOLDER, MODEL_KEY = "model", "model_key"
+ABOUT = "Models of Assay studies. The description of each version states its privacy guarantee; privacy.json beside the weights holds every condition of it."
 
 
 class UnknownModel(UserError):
@@ -40,3 +42,38 @@ def resolve(run: str | None, name: str | None, alias: str | None, scratch: Path)
         raise UnknownModel(f"run {run}: it has no artifact '{MODEL_FOLDER}/'; a study logs its models as execution.log_models says")
     scratch.mkdir(parents=True, exist_ok=True)
     return RecordedModel(run, Path(client.download_artifacts(run, MODEL_FOLDER, str(scratch))))
+
+
+@dataclass(frozen=True)
+class NewVersion:
+    """A version of a registered model: the run whose ``model/`` it is, the key of that artifact, and what is said of it."""
+
+    name: str
+    run: str
+    key: str
+    description: str
+    tags: Mapping[str, str]
+
+
+def version_of(name: str, run: str, key: str) -> str | None:
+    """The version of a registered model that a run's model of this key has already."""
+    versions = open_client().search_model_versions(f"name = '{name}' and run_id = '{run}'")
+    return next((str(version.version) for version in versions if version.tags.get(MODEL_KEY) == key), None)
+
+
+def register(wanted: NewVersion) -> str:
+    """The number of the version: a new one, or the one that the same model of the same run has already."""
+    from mlflow.exceptions import MlflowException
+
+    client = open_client()
+    try:
+        client.create_registered_model(wanted.name, description=ABOUT)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    found = version_of(wanted.name, wanted.run, wanted.key)
+    if found is not None:
+        return found
+    tags = {**wanted.tags, MODEL_KEY: wanted.key}
+    made = client.create_model_version(wanted.name, f"runs:/{wanted.run}/{MODEL_FOLDER}", wanted.run, tags=tags, description=wanted.description)
+    return str(made.version)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 ROLE, STUDY_KEY, ARM, SEED, PRODUCED_BY = "assay.role", "study_key", "arm", "seed", "produced_by"
-PARENT = "mlflow.parentRunId"
+PARENT, DESCRIPTION = "mlflow.parentRunId", "mlflow.note.content"
 BATCH = 900
 PARAM_LENGTH = 500
 
@@ -110,6 +110,15 @@ class Recorder:
         for name, value in tags.items():
             self.client.set_tag(run, name, value)
 
+    def describe(self, run: str, description: str) -> None:
+        """Replace what is said of a run, in Markdown."""
+        self.client.set_tag(run, DESCRIPTION, description)
+
+    def drop_tag(self, run: str, name: str) -> None:
+        """Remove a tag, where the run has it."""
+        if name in self.client.get_run(run).data.tags:
+            self.client.delete_tag(run, name)
+
     def finish(self, run: str, status: str) -> None:
         """End a run as FINISHED, FAILED or KILLED."""
         self.client.set_terminated(run, status)
@@ -123,8 +132,27 @@ class Recorder:
         return str(run.info.run_id)
 
     def _create(self, name: str, description: str, tags: Mapping[str, str]) -> str:
-        named = {**tags, "mlflow.note.content": description} if description else dict(tags)
+        named = {**tags, DESCRIPTION: description} if description else dict(tags)
         return str(self.client.create_run(self.experiment, tags=named, run_name=name).info.run_id)
+
+
+def source_tags(name: str, commit: str | None) -> dict[str, str]:
+    """The tags from which MLflow's page says what made a run."""
+    from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_SOURCE_NAME, MLFLOW_SOURCE_TYPE
+
+    return {MLFLOW_SOURCE_NAME: name, MLFLOW_SOURCE_TYPE: "LOCAL", **({MLFLOW_GIT_COMMIT: commit} if commit else {})}
+
+
+def every_run(client: MlflowClient, experiments: Sequence[str], condition: str) -> list[Run]:
+    """All runs that fit a condition, however many, the newest first."""
+    found: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs(list(experiments), condition, order_by=["attributes.start_time DESC"], page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
 
 
 def read_series(path: Path) -> list[Point]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tasks.core.errors import UserError
 from tasks.runtime.mlflow_.client import open_client
 from tasks.runtime.mlflow_.history import newest_submission
-from tasks.runtime.mlflow_.runs import ARM, PARENT, SEED
+from tasks.runtime.mlflow_.runs import ARM, PARENT, SEED, every_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -66,14 +66,8 @@ def recorded_trial(run: str) -> RecordedTrial:
 
 def _trials(client: MlflowClient, submission: Run) -> list[Run]:
     """All trials of a submission, however many."""
-    found: list[Run] = []
-    token = None
-    while True:
-        page = client.search_runs([submission.info.experiment_id], f"tags.`{PARENT}` = '{submission.info.run_id}'", page_token=token)
-        found += [run for run in page if ARM in run.data.tags and SEED in run.data.tags]
-        token = page.token
-        if not token:
-            return found
+    children = every_run(client, [submission.info.experiment_id], f"tags.`{PARENT}` = '{submission.info.run_id}'")
+    return [run for run in children if ARM in run.data.tags and SEED in run.data.tags]
 
 
 def _hint(word: str, known: Iterable[str], what: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, model_validator
 
 from tasks.core.component import unkeyed
+from tasks.core.roots import check_source
 from tasks.text.tokenizer import TextEncoder, Tokenizer
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt", "*.model")
@@ -19,6 +20,11 @@ class Pretrained(Tokenizer):
     kind: Literal["pretrained"]
     source: str = unkeyed(description="Folder of a tokenizer, or a hub name such as distilbert-base-uncased.")
     revision: str = Field(default="main", description="Branch, tag or commit of a hub name.")
+
+    @model_validator(mode="after")
+    def _readable(self, info: ValidationInfo) -> Pretrained:
+        check_source(self.source, info)
+        return self
 
     def content_digest(self) -> str:
         """Digest of the tokenizer's file, or the hub's name and commit."""

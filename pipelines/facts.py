@@ -1,0 +1,53 @@
+"""A study as its comparison needs it: arms, claims, gates, labels, what it spent, and what all its numbers share."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from pipelines.datarules import DataChecks, labels
+from pipelines.planning import Plan
+from pipelines.studyprivacy import study_privacy
+from specs.sweep import Trial
+from tasks.comparison.results import ArmFacts, StudyFacts
+from tasks.core.fingerprint import library_versions
+
+UNKNOWN = "unknown"
+
+
+def study_facts(plan: Plan, checks: DataChecks, digests: Iterable[str], run: str) -> StudyFacts:
+    """The facts of a planned study; ``digests`` are those of the data that its finished trials used, ``run`` is its parent run."""
+    study = plan.loaded.study
+    trials = {f"trials of {planned.trial.arm}": planned.trial.study.summary() for planned in plan.trials}
+    about = {
+        **trials,
+        "data digest": ", ".join(sorted(set(digests))),
+        "study key": plan.study_key,
+        "MLflow run of the study": run,
+        "git commit": commit(),
+        **{f"version of {name}": text for name, text in library_versions().items()},
+    }
+    return StudyFacts(
+        name=study.name,
+        question=study.question,
+        baseline=study.sweep.baseline_arm,
+        arms=tuple(dict.fromkeys(_arm(planned.trial) for planned in plan.trials)),
+        claims=study.claims,
+        gates=study.gates,
+        labels=labels(plan, checks),
+        about=about,
+        study_privacy=study_privacy(plan),
+    )
+
+
+@cache
+def commit() -> str:
+    """The git commit of the code, or 'unknown' outside a checkout."""
+    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or UNKNOWN
+
+
+def _arm(trial: Trial) -> ArmFacts:
+    return ArmFacts(trial.arm, trial.base_arm, trial.arm.removeprefix(trial.base_arm), trial.study.guarantee())
