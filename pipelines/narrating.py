@@ -98,8 +98,8 @@ def _question(plan: Plan) -> list[str]:
 def _trials(plan: Plan) -> str:
     arms, seeds = list(_arm_names(plan)), _seeds(plan)
     summaries = ", ".join(dict.fromkeys(planned.trial.study.summary() for planned in plan.trials))
-    many = f"{len(arms)} arms" if len(arms) > 1 else "1 arm"
-    return f"{len(plan.trials)} trials: {many}, {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}; {one_line(summaries, LONGEST_TAG)}."
+    counted = f"{_many(len(plan.trials), 'trial')}: {_many(len(arms), 'arm')}, {'seed' if len(seeds) == 1 else 'seeds'}"
+    return f"{counted} {one_line(', '.join(map(str, seeds)), LONGEST_TAG)}; {one_line(summaries, LONGEST_TAG)}."
 
 
 def _arms(plan: Plan) -> list[str]:
@@ -145,6 +145,10 @@ def _seeds(plan: Plan) -> list[int]:
 def _flow(value: Any) -> str:
     """A value as it is written in YAML, on one line and short."""
     return one_line(yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True).removesuffix("...\n"), LONGEST_VALUE)
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _code(text: str) -> str:

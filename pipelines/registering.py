@@ -45,7 +45,7 @@ class Choice:
     def words(self) -> str:
         """How it was chosen."""
         if self.among == 1:
-            return f"the only finished trial, with {self.row.name} {number(self.row.value)}"
+            return f"the only trial with a {self.row.name}, {number(self.row.value)}"
         end = "highest" if self.row.direction == "higher" else "lowest"
         return f"the {end} {self.row.name} of {self.among} trials, {number(self.row.value)}"
 
@@ -95,7 +95,7 @@ def register_best(plan: Plan, trials: Iterable[Recorded], comparison: Comparison
 def _description(plan: Plan, chosen: Choice, comparison: Comparison) -> str:
     trial, study = chosen.trial.planned.trial, plan.loaded.study
     guarantee = trial.study.guarantee()
-    said = [f"**Guarantee: {guarantee}.**" + (f" ({SIMULATED_NOTE}.)" if guarantee.startswith(SIMULATED) else "")]
+    said = [f"Guarantee: {guarantee}." + (f" ({SIMULATED_NOTE}.)" if guarantee.startswith(SIMULATED) else "")]
     said.append(f"Trained by study **{study.name}**, arm `{trial.arm}`, seed {trial.seed}: {trial.study.summary()}. Data digest `{chosen.trial.data_digest}`.")
     said.append(f"Chosen as {chosen.words}, measured on test records, which the guarantee does not cover." + _price(chosen, comparison))
     said += [f"Label: {one_line(str(label))}." for label in chosen.trial.labels]
@@ -118,11 +118,11 @@ def _tags(plan: Plan, chosen: Choice, comparison: Comparison) -> dict[str, str]:
     if spent is not None and chosen.among > 1:
         numbers["epsilon_study"] = spent.epsilon
     return {
+        "guarantee": trial.study.guarantee(),
         "study": plan.loaded.study.name,
         "study_key": plan.study_key,
         "arm": trial.arm,
         "seed": str(trial.seed),
-        "guarantee": trial.study.guarantee(),
         "data_digest": chosen.trial.data_digest,
         "labels": ", ".join(sorted(label.rule.id for label in chosen.trial.labels)) or "none",
         "chosen": chosen.words,

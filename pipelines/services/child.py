@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,17 +26,26 @@ class Child:
         name: names the log.
         command: the service's own command.
         environment: its whole environment.
+        listener: a socket for it to serve on; its number becomes the last argument.
     """
 
-    def __init__(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, name: str, command: list[str], environment: Mapping[str, str], listener: socket.socket | None = None) -> None:
         self.log = log_of(name)
         self.started = time.monotonic()
-        kept = [sys.executable, "-m", "pipelines.services.keeper", *command]
+        sockets = [listener.fileno()] if listener is not None else []
+        kept = [sys.executable, "-m", "pipelines.services.keeper", *command, *map(str, sockets)]
         if self.log.exists() and self.log.stat().st_size > LONGEST_LOG:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                kept, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder(), start_new_session=True
+                kept,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=folder(),
+                start_new_session=True,
+                pass_fds=sockets,
             )
 
     @property

@@ -18,7 +18,7 @@ GRACE = 5.0
 
 def keep(command: list[str]) -> int:
     """Run a service to its end; returns its exit code."""
-    service = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    service = subprocess.Popen(command, stdin=subprocess.DEVNULL, close_fds=False)  # a socket that was given to this process is the service's
 
     def terminate(number: int, frame: FrameType | None) -> None:
         service.terminate()

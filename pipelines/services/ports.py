@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from tasks.core.errors import UserError
 
 LOOPBACK = "127.0.0.1"
+BACKLOG = 1024
 
 
 class PortTaken(UserError):
@@ -29,6 +30,19 @@ def check(ports: Mapping[str, int], patience: float = 0.0) -> None:
         if time.monotonic() >= end:
             raise PortTaken("; ".join(f"port {port} is taken{_by(port)}: choose another with {option}" for option, port in taken.items()))
         time.sleep(0.2)
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on a port of loopback. Raises PortTaken."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(f"port {port} is taken{_by(port)} ({error.strerror})") from None
+    listener.listen(BACKLOG)
+    return listener
 
 
 def in_use(port: int) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from pipelines.services import deploying, state
+from pipelines.services import deploying, ports, state
 from pipelines.services.child import Child
 from pipelines.services.healing import Healer
 from pipelines.services.showing import line
@@ -56,6 +57,7 @@ class Supervisor:
         self._say = say
         self._environment = environment(options)
         self._kept: list[_Running] = []
+        self._listeners: dict[int, socket.socket] = {}
         self._healer = Healer(options.prefect_api)
 
     def start(self) -> None:
@@ -76,7 +78,8 @@ class Supervisor:
         while True:
             for kept in self._kept:
                 self._look_after(kept)
-            self._heal("lost with a process: scheduled again")
+            if all(kept.healthy for kept in self._kept):
+                self._heal("lost with a process: scheduled again")
             time.sleep(LOOK_SECONDS)
 
     def stop(self) -> None:
@@ -86,6 +89,8 @@ class Supervisor:
         self._end([kept for kept in self._kept if kept.wanted.name not in serving])
         self._heal("under way: they go on with the next `assay up`", everything=True)
         self._end([kept for kept in self._kept if kept.wanted.name in serving])
+        for listener in self._listeners.values():
+            listener.close()
 
     def _add(self, wanted: Wanted) -> _Running:
         kept = _Running(wanted)
@@ -95,8 +100,15 @@ class Supervisor:
 
     def _begin(self, kept: _Running) -> None:
         kept.since = datetime.now(UTC)
-        kept.child = Child(kept.wanted.name, kept.wanted.command, {**self._environment, **kept.wanted.environment})
+        kept.child = Child(kept.wanted.name, kept.wanted.command, {**self._environment, **kept.wanted.environment}, self._listener(kept.wanted))
         self._note(Service(kept.wanted.name, kept.wanted.address, "starting", kept.child.pid, kept.restarts))
+
+    def _listener(self, wanted: Wanted) -> socket.socket | None:
+        if wanted.held_port is None:
+            return None
+        if wanted.held_port not in self._listeners:
+            self._listeners[wanted.held_port] = ports.listen(wanted.held_port)
+        return self._listeners[wanted.held_port]
 
     def _until_healthy(self, started: Iterable[_Running]) -> None:
         waiting = list(started)

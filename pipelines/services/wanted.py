@@ -26,6 +26,8 @@ QUIET_SERVERS = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "PYTHONUNBUFFERED": "1",
 }
+ASK_TIMEOUT = 1.0
+"""Seconds to wait for a sign of health: the supervisor has others to look after."""
 QUERY_SECONDS = "2"
 """How often a worker asks for runs: a study of many short trials would wait for the default of ten."""
 
@@ -64,13 +66,17 @@ class Options:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A service to run. Passwords travel in ``environment``, never in ``command``, which every user of the machine can read."""
+    """A service to run. Passwords travel in ``environment``, never in ``command``, which every user of the machine can read.
+
+    ``held_port`` is a port on which the supervisor listens for the service, which gets the socket; ``grace`` is seconds to end in.
+    """
 
     name: str
     command: list[str]
     address: str
     healthy: Callable[[datetime], bool]
     environment: dict[str, str] = field(default_factory=dict)
+    held_port: int | None = None
     grace: float = 10.0
 
 
@@ -125,10 +131,11 @@ def _prefect(options: Options) -> Wanted:
         settings["PREFECT_LOGGING_ROOT_LEVEL"] = "CRITICAL"  # its task queue logs a page for each lock that SQLite makes it try again
     return Wanted(
         "Prefect server",
-        _python("prefect", "server", "start", "--host", LOOPBACK, "--port", str(options.prefect_port)),
+        _python("pipelines.services.prefect_server"),
         options.prefect_page,
-        lambda since: problem(prefect_health(options.prefect_api)) is None,
+        lambda since: problem(prefect_health(options.prefect_api), ASK_TIMEOUT) is None,
         settings,
+        options.prefect_port,
     )
 
 
@@ -142,7 +149,7 @@ def _mlflow(options: Options) -> Wanted:
         "MLflow server",
         _python("mlflow", "server", *arguments),
         options.mlflow_page,
-        lambda since: problem(mlflow_health(options.mlflow_page)) is None,
+        lambda since: problem(mlflow_health(options.mlflow_page), ASK_TIMEOUT) is None,
         places,
     )
 

@@ -93,9 +93,7 @@ class Execution(Block):
     )
     physical_batch_size: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(default="auto", description="The most examples held on a device at once.")
     log_models: Literal["all", "best", "none"] = Field(default="all", description="Which trials log their model artifact to their run.")
-    register_model: RegisterModel | None = Field(
-        default=None, description="Register the best model once the study is compared; nothing without it."
-    )
+    register_model: RegisterModel | None = Field(default=None, description="Register the best model once the study is compared; nothing without it.")
 
 
 class Study(Block):

@@ -63,6 +63,9 @@ def test_a_failed_trial_leaves_the_others_and_says_why(monkeypatch: pytest.Monke
     found = runs(outcome.mlflow_run)
     assert {name: one.info.status for name, one in found.items()} == {"plain 0": "FINISHED", "plain 1": "FINISHED", "wild 0": "FAILED", "wild 1": "FAILED"}
     assert found["wild 0"].data.tags["failure"] == "the loss is not a number after step 3"
+    assert "**Failed**: the loss is not a number after step 3" in found["wild 0"].data.tags["mlflow.note.content"]
+    study = MlflowClient(tracking_uri=tracking_uri()).get_run(outcome.mlflow_run).data.tags
+    assert study["trials"] == "2 of 4 finished" and "- **Failed**: wild seed 0, wild seed 1." in study["mlflow.note.content"]
     assert outcome.comparison.arms["wild"] == {} and outcome.comparison.arms["plain"]["utility/accuracy"].n == 2
 
 
@@ -73,7 +76,9 @@ def test_the_failed_part_is_made_by_the_same_command(monkeypatch: pytest.MonkeyP
     again = run(STUDY, monkeypatch)
     assert again.exit_code == 0 and again.mlflow_run == first.mlflow_run
     assert again.reused == first.made
-    assert {one.info.status for one in runs(again.mlflow_run).values()} == {"FINISHED"}
+    found = runs(again.mlflow_run)
+    assert {one.info.status for one in found.values()} == {"FINISHED"}
+    assert not any("failure" in one.data.tags or "**Failed**" in one.data.tags["mlflow.note.content"] for one in found.values())
 
 
 def test_an_error_of_the_code_keeps_its_place_and_no_values(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
@@ -129,6 +134,8 @@ def test_models_are_logged_as_asked(monkeypatch: pytest.MonkeyPatch, log_models:
     have = [name for name, one in runs(outcome.mlflow_run).items() if client.list_artifacts(one.info.run_id, "model")]
     assert len(have) == logged
     assert log_models != "best" or have[0].startswith("plain")
+    best = client.get_run(outcome.mlflow_run).data.tags.get("best_model", "")
+    assert best.startswith("plain seed ") if log_models == "best" else not best
 
 
 def test_a_recorded_model_is_trained_on_and_its_bytes_enter_the_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ class Scripted(Pool):
         self.busy: list[int] = []
         self.made: list[str] = []
 
-    def submit(self, call: Call, after: Iterable[Ended]) -> Ended:
+    def submit(self, call: Call, after: Iterable[Any]) -> Any:
         assert all(future.is_completed() for future in after), "a step was handed over before what it stands on"
         self.order.append(call.label)
         self.left[call.label] = self.seconds.get(call.label, 1)

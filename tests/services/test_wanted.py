@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.services import ports
 from pipelines.services.wanted import Options, environment, servers, workers
 
 SECRET = "s3cr3t"
@@ -22,9 +23,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_servers_listen_on_loopback_alone() -> None:
-    for wanted in servers(Options(prefect_port=4, mlflow_port=5)):
-        assert wanted.command[wanted.command.index("--host") + 1] == "127.0.0.1"
-        assert wanted.address in ("http://127.0.0.1:4", "http://127.0.0.1:5")
+    mlflow, prefect = servers(Options(prefect_port=4, mlflow_port=5))
+    assert mlflow.command[mlflow.command.index("--host") + 1] == "127.0.0.1" and mlflow.address == "http://127.0.0.1:5"
+    assert prefect.held_port == 4 and prefect.address == "http://127.0.0.1:4"
+    with ports.listen(0) as listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
 
 
 def test_a_password_is_in_no_command_and_no_address(monkeypatch: pytest.MonkeyPatch) -> None:

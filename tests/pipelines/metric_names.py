@@ -1,0 +1,26 @@
+"""The names that a number may have: the table of the design, with what its README adds to it. A word of a name has '_' where a kind has '-'."""
+
+from __future__ import annotations
+
+import re
+
+WORD = "[a-z0-9]+(_[a-z0-9]+)*"
+ATTACK = "auc|tpr_at_1pct_fpr|tpr_at_01pct_fpr|blind_auc|auc_above_blind|epsilon_lower|epsilon_ceiling"
+SPENT = "epsilon|delta|noise_multiplier|auc_ceiling|epsilon_study|epsilon_lifetime"
+UTILITY = "accuracy|macro_f1|slot_f1|exact_match|rouge_l|bits_per_byte|perplexity|distinct_n|loss"
+COST = "train_seconds|examples_per_second|step_seconds|peak_memory_mib|uploaded_mib|device_flops"
+DISPARITY = "difference|ratio|worst_group|spread|score|by_group/[A-Za-z0-9_.-]+"
+
+FAMILIES = {
+    "privacy": rf"{SPENT}|{WORD}/({ATTACK})|canary/(exposure|exact_match|hamming)",
+    "utility": UTILITY,
+    "fairness": rf"{WORD}(/{WORD})?/({DISPARITY})",
+    "cost": COST,
+    "train": WORD,
+}
+NAME = re.compile("|".join(rf"{family}/({names})" + ("" if family == "train" else "(_low|_high)?") for family, names in FAMILIES.items()))
+
+
+def unfit(name: str) -> bool:
+    """Whether no number may have this name."""
+    return NAME.fullmatch(name) is None
