@@ -1,9 +1,10 @@
 # make demo: set up and run a first study.   make test: set up and pass the tests.
+# make served: the tests on running servers, and on their pages where Chromium is installed.   make slow: faults and sizes, an hour.
 PYTHON ?= $(firstword $(foreach version,python3.11 python3.12 python3,$(if $(shell command -v $(version)),$(version))))
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test slow lint smoke clean
+.PHONY: setup demo test served slow lint smoke clean
 
 setup: $(READY)
 
@@ -20,7 +21,10 @@ demo: $(READY)
 	$(BIN)/assay run specs/quickstart.yaml
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow and not served" -n 2 --dist loadfile --no-loadscope-reorder
+
+served: $(READY)
+	$(BIN)/python -m pytest -m "served and not slow" --timeout 900
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow --timeout 1800

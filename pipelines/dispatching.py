@@ -14,6 +14,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterState, FlowRunFilterStateType, FlowRunFilterTags
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, StateType
 from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
 from pipelines.fanout import MOST_DEATHS, Failed
@@ -84,7 +85,7 @@ class FlowRuns:
         try:
             begun = run_deployment(f"{self.kind}/trial", parameters=parameters, flow_run_name=name, tags=tags, timeout=0, idempotency_key=uuid.uuid4().hex)
             return cast(FlowRun, begun)
-        except ValueError as error:  # what Prefect raises for a deployment that is not there
+        except ObjectNotFound as error:
             raise UserError(f"the deployment {self.kind}/trial is not on the Prefect server: start `assay up`, or deploy infra/prefect.yaml") from error
 
     def _attached(self, given: Given) -> FlowRun | None:

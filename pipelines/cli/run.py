@@ -15,7 +15,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
     processes: Annotated[int | None, typer.Option(min=1, help="Processes that work side by side.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = None,
-    runner: Annotated[str | None, typer.Option(help="How steps are spread: processes.")] = None,
+    runner: Annotated[str | None, typer.Option(help="processes, or work-pool: trials go to the workers of `assay up`.")] = None,
     data: Annotated[Path | None, typer.Option(help="The catalogue's cache [env: ASSAY_DATA].")] = None,
     store: Annotated[str | None, typer.Option(help="Folder or URL of the artifact store [env: ASSAY_STORE].")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="The MLflow store [env: MLFLOW_TRACKING_URI].")] = None,
@@ -49,6 +49,7 @@ def _say(outcome: object) -> None:
     from rich.console import Console
 
     from pipelines.outcome import Outcome
+    from pipelines.verdict import links
     from tasks.comparison.terminal import print_comparison
     from tasks.core.places import shown_uri, tracking_uri
 
@@ -66,8 +67,5 @@ def _say(outcome: object) -> None:
         console.print(outcome.registered.sentence, style=None if outcome.registered.version else "red", markup=False, soft_wrap=True)
     console.print(f"report: {outcome.report}", markup=False, soft_wrap=True)
     console.print(f"records: MLflow run {outcome.mlflow_run} in {shown_uri(tracking_uri())}", markup=False, soft_wrap=True)
-    console.print(
-        f"browse: MLFLOW_DISABLE_TELEMETRY=true mlflow server --backend-store-uri {shown_uri(tracking_uri())} --workers 1   then open http://127.0.0.1:5000",
-        markup=False,
-        soft_wrap=True,
-    )
+    page = links(outcome).get("MLflow run")
+    console.print(f"browse: {page}" if page else "browse: assay up   (the MLflow page of these records, and Prefect)", markup=False, soft_wrap=True)

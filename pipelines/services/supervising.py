@@ -78,7 +78,7 @@ class Supervisor:
         while True:
             for kept in self._kept:
                 self._look_after(kept)
-            if all(kept.healthy for kept in self._kept):
+            if all(kept.healthy for kept in self._kept if kept.wanted.held_port):
                 self._heal("lost with a process: scheduled again")
             time.sleep(LOOK_SECONDS)
 

@@ -71,8 +71,9 @@ class Services(Home):
 
 
 @pytest.fixture
-def services(folder: Path) -> Iterator[Services]:
+def services(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     """In the folder that the environment of this test calls home; whatever a failed test leaves is ended."""
+    monkeypatch.setenv("ASSAY_DATABASE", "")  # also undoes what `--database` sets in this process
     found = Services(folder / "home", watched(folder))
     found.folder.mkdir()
     yield found

@@ -70,7 +70,7 @@ def test_the_terminal_shows_numbers_answers_and_where_to_look(ran: Ran) -> None:
         "steps: 21 made, 0 reused",
         "report: ",
         "records: MLflow run",
-        "mlflow server",
+        "browse: assay up",
     ):
         assert wanted in ran.out, wanted
     assert "Traceback" not in ran.err

@@ -12,6 +12,8 @@ from tests.pipelines.faults import Home, numbers
 from tests.pipelines.served import Served, served, write_study
 from tests.pipelines.watching import connections, outbound, watched
 
+pytestmark = [pytest.mark.served, pytest.mark.timeout(900)]
+
 STUDY = """
 kind: dp-training
 name: served

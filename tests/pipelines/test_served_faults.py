@@ -161,14 +161,16 @@ def test_records_behind_an_mlflow_server_survive_its_death(tmp_path: Path, undis
     home = Home(tmp_path / "home", {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}", "MLFLOW_DISABLE_TELEMETRY": "true"})
     study = home.folder / write_study(home.folder, "hurt", STUDY)
 
-    def start() -> psutil.Process:
-        log = (tmp_path / "mlflow.log").open("ab")
+    def start() -> subprocess.Popen[bytes]:
         environment = {**home.environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        return psutil.Process(subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=log, stderr=log).pid)
+        silent = subprocess.DEVNULL
+        return subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=silent, stderr=silent)
 
-    def kill(server: psutil.Process) -> None:
-        for process in [*server.children(recursive=True), server]:
+    def kill(server: subprocess.Popen[bytes]) -> None:
+        for process in psutil.Process(server.pid).children(recursive=True):
             process.kill()
+        server.kill()
+        server.wait()
 
     server = start()
     try:
@@ -194,7 +196,6 @@ def _listens(port: int) -> bool:
 @pytest.mark.parametrize("execution", [AWAY, HERE], ids=["work-pool", "processes"])
 def test_postgresql_that_is_killed_and_started_again(tmp_path: Path, undisturbed: dict[str, Any], execution: dict[str, str]) -> None:
     with postgres() as database:
-        records = database.url.replace("postgresql://", "postgresql://") + "/assay_mlflow"
         home = Home(tmp_path / "home", {"ASSAY_DATABASE": database.url})
         write_study(home.folder, "hurt", STUDY)
 
@@ -208,7 +209,7 @@ def test_postgresql_that_is_killed_and_started_again(tmp_path: Path, undisturbed
             first = up.ended(run)["type"]
             if first != "COMPLETED":
                 assert up.ended(up.submit("specs/hurt.yaml", execution=execution))["type"] == "COMPLETED"
-            up.home.extra["MLFLOW_TRACKING_URI"] = records
+            up.home.extra["MLFLOW_TRACKING_URI"] = f"{database.url}/assay_mlflow"
             assert_whole(up, kept, undisturbed)
 
 

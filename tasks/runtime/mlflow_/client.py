@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 OUTAGE_SECONDS, OUTAGE_PAUSE = 600.0, 2.0
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # the web page then shows runs and charts first
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 
 
 def open_client() -> MlflowClient:
