@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pipelines.embedded import server, wait_until_up
+from pipelines.services.databases import prepare
 from tasks.runtime.devices import available
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def run_locally(loaded: Loaded, execution: Mapping[str, Any], new: bool, quiet: 
         available(device)
     os.environ.update({name: os.environ.get(name, "1") for name in ONE_THREAD})
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    prepare()
     with server() as lasting, _terminated_as_interrupt():
         from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 

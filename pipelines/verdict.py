@@ -19,11 +19,14 @@ def headline(outcome: Outcome) -> str:
         reasons = dict.fromkeys(f"{problem.node.label}: {problem.reason}" for problem in outcome.failed if problem.root)
         said.append(f"{failed} of {len(comparison.trials)} trials failed: {'; '.join(list(reasons)[:MOST_REASONS])}")
     said += [gate.sentence for gate in comparison.gates if not gate.passed]
+    registered = outcome.registered
+    if registered is not None and registered.version is None:
+        said.append(registered.sentence)
     if said:
         return "; ".join(said)
     claims = [f"{answer.id}: {answer.verdict}" for answer in comparison.claims]
     passed = [f"{len(comparison.gates)} gates passed"] if comparison.gates else []
-    return "; ".join([f"{len(comparison.trials)} trials", *claims, *passed])
+    return "; ".join([f"{len(comparison.trials)} trials", *claims, *passed, *([registered.sentence] if registered is not None else [])])
 
 
 def links(outcome: Outcome) -> dict[str, str]:

@@ -92,6 +92,7 @@ def healed(name: str, restarts: int) -> bool:
     return found is not None and any((each.name, each.condition, each.restarts) == (name, "healthy", restarts) for each in found.services)
 
 
+@pytest.mark.served
 def test_up_is_healthy_is_attached_to_heals_and_ends(services: Services, folder: Path) -> None:
     up = services.begin("--trials", "1")
     try:

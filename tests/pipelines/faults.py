@@ -23,7 +23,7 @@ class Home:
     extra: dict[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        dropped = {"PREFECT_API_URL", "MLFLOW_TRACKING_URI", "ASSAY_STORE"}
+        dropped = {"PREFECT_API_URL", "MLFLOW_TRACKING_URI", "ASSAY_DATABASE", "ASSAY_ROOTS", "ASSAY_STORE"}
         kept = {name: value for name, value in os.environ.items() if name not in dropped}
         return {**kept, "ASSAY_HOME": str(self.folder), **self.extra}
 
