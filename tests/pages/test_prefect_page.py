@@ -60,13 +60,14 @@ def test_the_form_says_what_it_asks_and_is_filled_in(chromium: Browser, up: Serv
 
 
 def test_a_study_is_made_in_the_form(chromium: Browser, up: Served) -> None:
-    page = form(chromium, up, (1300, 1500))
+    page = form(chromium, up, (1300, 1000))
     page.get_by_text("Form", exact=True).click()
     expect(page.get_by_text("Name of the experiment: a-z, 0-9 and '-'.")).to_be_visible()
     page.locator("textarea:enabled").first.fill("made-in-the-form")
     page.get_by_text("synthetic-assistant", exact=True).click()
     page.get_by_text("bilstm", exact=True).first.click()
     expect(page.get_by_text("The architecture and its tokenizer.")).to_be_visible()
+    page.get_by_text("A study's YAML file, or the study itself.").scroll_into_view_if_needed()
     chromium.picture("prefect_form")
     run = submitted(page, up)
     state = up.ended(run)
