@@ -9,8 +9,8 @@ from pathlib import Path
 from tasks.data.columns import Columns
 
 COLUMN_NAMES = {
-    "text": ("text", "utterance", "sentence", "query", "message", "content", "comment", "input"),
-    "label": ("label", "intent", "class", "category", "target"),
+    "text": ("text", "utterance", "sentence", "query", "message", "content", "comment", "input", "body", "review"),
+    "label": ("label", "labels", "intent", "class", "category", "target", "topic", "sentiment"),
     "tokens": ("tokens", "words"),
     "slots": ("slots", "tags", "ner_tags", "slot_tags", "bio"),
     "user": ("user", "user_id", "uid", "speaker", "author", "client"),

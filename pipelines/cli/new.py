@@ -36,5 +36,10 @@ def command(
     except ValueError as error:
         raise UserError(str(error)) from None
     write_text(target, text)
-    load(target)
-    typer.echo(f"written: {target}\nnext: assay run {target}")
+    found = load(target).raw["data"].get("columns", {})
+    typer.echo(f"written: {target}")
+    if found:
+        typer.echo("columns: " + ", ".join(f"{word} = {column}" for word, column in found.items()))
+        if "label" not in found and "slots" not in found:
+            typer.echo(f"no column looks like a label, so a language model is trained on the text; else write it under data.columns in {target}")
+    typer.echo(f"next: assay run {target}")

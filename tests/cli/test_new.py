@@ -41,6 +41,15 @@ def test_a_table_gives_its_columns(folder: Path, suffix: str) -> None:
     assert assay("validate", "own.yaml").code == 0
 
 
+def test_what_was_taken_for_what_is_said(folder: Path) -> None:
+    tabled(pd.DataFrame({"message": ["a"], "topic": ["b"]}), folder / "t.csv")
+    done = assay("new", "own", "--from", "t.csv")
+    assert "columns: text = message, label = topic\n" in done.out and "language model" not in done.out
+    tabled(pd.DataFrame({"message": ["a"], "verdict": ["b"]}), folder / "u.csv")
+    done = assay("new", "other", "--from", "u.csv")
+    assert "no column looks like a label" in done.out and "data.columns" in done.out
+
+
 @pytest.mark.parametrize(
     ("columns", "task", "model"),
     [
