@@ -7,6 +7,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
+
+from prefect.futures import PrefectConcurrentFuture
 
 from pipelines.datarules import check_data
 from pipelines.fanout import Failed, Fanout
@@ -47,6 +50,7 @@ class Coordinator:
     _unmade: dict[str, Node] = field(default_factory=dict)
     _open: list[PlannedTrial] = field(default_factory=list)
     _unrecorded: list[Failed] = field(default_factory=list)
+    _futures: dict[str, PrefectConcurrentFuture[Any]] = field(default_factory=dict)
     _last_series: float = 0.0
 
     def run(self) -> list[Failed]:
@@ -74,8 +78,8 @@ class Coordinator:
         if not nodes:
             return []
         owners = self._owners(nodes)
-        execution = self.plan.loaded.study.execution
-        fanout = Fanout(self.makers.pool, lambda node: self.plan.call(node, execution.device, owners[node.key]), self._made, self._tick, self.makers.slots)
+        device, makers = self.plan.loaded.study.execution.device, self.makers
+        fanout = Fanout(makers.pool, lambda node: self.plan.call(node, device, owners[node.key]), self._made, self._tick, makers.slots, self._futures)
         return fanout.make(nodes, before)
 
     def _make_trials(self, nodes: Sequence[Node], lost: Sequence[Failed]) -> list[Failed]:

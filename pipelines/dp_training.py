@@ -21,7 +21,7 @@ def dp_training(study: Annotated[Any, study_form(KIND)], execution: Annotated[An
     """Train models under a privacy mechanism, or none, and compare utility, attacks, fairness and cost.
 
     Args:
-        study: A study's YAML file, or the study itself.
+        study: A study's YAML file below the worker's ASSAY_HOME, e.g. specs/quickstart.yaml, or the study itself.
         execution: How to run; overrides the study's own block and changes no result.
         new: Record a new submission even where this study is finished.
     """

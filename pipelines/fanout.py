@@ -46,6 +46,7 @@ class Fanout:
         made: told each node as it is done.
         tick: told the nodes under way, about ten times a second.
         slots: nodes under way at once.
+        futures: what was submitted so far, by key; shared by fan-outs of one study, so that the graph of the flow run has every edge.
     """
 
     pool: Pool
@@ -53,6 +54,7 @@ class Fanout:
     made: Callable[[Node], None]
     tick: Callable[[Sequence[Node]], None]
     slots: int
+    futures: dict[str, PrefectConcurrentFuture[Any]] = field(default_factory=dict)
     _ticked: float = 0.0
     _deaths: Counter[str] = field(default_factory=Counter)
 
@@ -61,7 +63,7 @@ class Fanout:
         reported as failed too; the rest goes on.
         """
         waiting = {node.key: node for node in nodes}
-        futures: dict[str, PrefectConcurrentFuture[Any]] = {}
+        futures = self.futures
         failed: list[Failed] = []
         while waiting:
             failed += self._give_up(waiting, [*lost, *failed])

@@ -82,7 +82,7 @@ def publish(study: str, verdict: str, links: dict[str, str]) -> None:
     """The verdict in Markdown, and links into the records, as artifacts of the running flow run."""
     _try(create_markdown_artifact, verdict, f"{study}-verdict", "What the study found, with its conditions")
     for text, link in links.items():
-        _try(create_link_artifact, link, text, f"{study}-{text.lower().replace(' ', '-')}")
+        _try(create_link_artifact, link, text, f"{study}-{text.lower().replace(' ', '-')}", f"{text} of {study}, on MLflow's page")
 
 
 def _try(create: Any, *arguments: str) -> None:

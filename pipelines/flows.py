@@ -64,6 +64,8 @@ def run_study(kind: str, study: Path | str | Study | Mapping[str, Any], executio
 
     What a person can mend ends a deployed run as Failed with that line alone; called from Python it is raised.
     """
+    if isinstance(study, Path | str):
+        name_run(Path(study).stem)  # should it be refused before its name is known
     try:
         loaded = _load(kind, study, filled_in(dict(execution or {})))
         name_run(loaded.study.name)

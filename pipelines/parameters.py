@@ -20,7 +20,7 @@ LAST = ("sweep", "claims", "gates", "randomness", "version", "execution")
 
 def study_form(kind: str) -> WithJsonSchema:
     """What the form asks for a study: a file of the worker's machine, or the study itself. ``study: Annotated[Any, study_form("dp-training")]``."""
-    file = {"type": "string", "format": "path", "title": "File", "description": "A YAML file below the worker's ASSAY_HOME, e.g. specs/quickstart.yaml."}
+    file = {"type": "string", "format": "path", "title": "File"}
     return WithJsonSchema({"anyOf": [file, {**form_schema(study_class(kind).model_json_schema()), "title": "Form"}]})
 
 
@@ -62,7 +62,7 @@ def _may_be_left(field: dict[str, Any]) -> dict[str, Any]:
     if "default" in field:
         return field
     about: dict[str, Any] = {name: field[name] for name in ("title", "description") if name in field}
-    choices = field.get("anyOf", [{name: value for name, value in field.items() if name not in about}])
+    choices = field.get("anyOf", [{**{name: value for name, value in field.items() if name not in about}, "title": "given"}])
     return {**about, "anyOf": [{"type": "null", "title": "default"}, *choices]}
 
 

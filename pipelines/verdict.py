@@ -8,6 +8,8 @@ from tasks.core.places import tracking_uri
 from tasks.runtime.mlflow_.client import open_client
 
 MOST_REASONS = 3
+TRAINING = "?workflowType=machine_learning"
+"""Without it MLflow opens on its page for language-model applications."""
 
 
 def headline(outcome: Outcome) -> str:
@@ -36,7 +38,7 @@ def links(outcome: Outcome) -> dict[str, str]:
         return {}
     experiment = open_client().get_run(outcome.mlflow_run).info.experiment_id
     run = f"{page}/#/experiments/{experiment}/runs/{outcome.mlflow_run}"
-    return {"MLflow run": run, "Report": f"{run}/artifacts/comparison/report.html"}
+    return {"MLflow run": run + TRAINING, "Report": f"{run}/artifacts/comparison/report.html{TRAINING}"}
 
 
 def mlflow_page() -> str | None:

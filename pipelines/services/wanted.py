@@ -24,6 +24,7 @@ QUIET_SERVERS = {
     "PREFECT_CLI_COLORS": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_ENABLE_ASSISTANT_SANDBOX": "false",  # its check would ask for Docker
     "PYTHONUNBUFFERED": "1",
 }
 ASK_TIMEOUT = 1.0

@@ -66,10 +66,11 @@ def browser(scratch: Path) -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program(), args=["--no-sandbox", *QUIET])
-        page = chromium.new_page()
+        context = chromium.new_context()
+        page = context.new_page()
         page.set_default_timeout(PATIENCE)
         found = Browser(page, pictures)
-        page.on("request", lambda request: found.hosts.add(urlsplit(request.url).hostname or ""))
+        context.on("request", lambda request: found.hosts.add(urlsplit(request.url).hostname or ""))
         try:
             yield found
         finally:

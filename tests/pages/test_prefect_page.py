@@ -21,7 +21,7 @@ def form(chromium: Browser, up: Served, size: tuple[int, int] = (1300, 760)) -> 
     """The form of dp-training/default."""
     deployment = up.get("deployments/name/dp-training/default")["id"]
     page = chromium.open(f"{up.state['prefect_page']}/deployments/deployment/{deployment}/run", size)
-    expect(page.get_by_text("A study's YAML file, or the study itself.")).to_be_visible()
+    expect(page.get_by_text("A study's YAML file below the worker's ASSAY_HOME, e.g. specs/quickstart.yaml, or the study itself.")).to_be_visible()
     return page
 
 
@@ -67,7 +67,7 @@ def test_a_study_is_made_in_the_form(chromium: Browser, up: Served) -> None:
     page.get_by_text("synthetic-assistant", exact=True).click()
     page.get_by_text("bilstm", exact=True).first.click()
     expect(page.get_by_text("The architecture and its tokenizer.")).to_be_visible()
-    page.get_by_text("A study's YAML file, or the study itself.").scroll_into_view_if_needed()
+    page.get_by_text("A study's YAML file below the worker's ASSAY_HOME, e.g. specs/quickstart.yaml, or the study itself.").scroll_into_view_if_needed()
     chromium.picture("prefect_form")
     run = submitted(page, up)
     state = up.ended(run)
@@ -104,6 +104,14 @@ def test_the_graph_the_steps_and_the_verdict_of_a_run(chromium: Browser, up: Ser
     expect(page.get_by_text("What does privacy cost an assistant's model").first).to_be_visible()
     expect(page.get_by_text("simulated: example-level (8,").first).to_be_visible()
     chromium.picture("prefect_verdict")
+
+
+def test_the_graph_has_every_edge(up: Served, quickstart: Quickstart) -> None:
+    nodes = {node["id"]: node for _, node in up.get(f"flow_runs/{quickstart.flow_run}/graph-v2")["nodes"]}
+    stands_on = {node["label"]: {nodes[parent["id"]]["label"].split()[0] for parent in node["parents"]} for node in nodes.values()}
+    assert len(stands_on) == 78
+    assert all(on == {"prepare"} for label, on in stands_on.items() if label.startswith("train"))
+    assert all({"train", "predict"} <= on for label, on in stands_on.items() if label.startswith("accuracy "))
 
 
 def test_the_run_links_to_the_parent_in_mlflow(chromium: Browser, up: Served, quickstart: Quickstart) -> None:
