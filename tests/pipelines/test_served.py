@@ -28,6 +28,16 @@ claims:
   - {id: faster-is-better, says: A higher rate is better, metric: utility/accuracy, arm: faster, versus: plain, better: true}
 """
 BAD = "kind: dp-training\nname: bad\ndata: {kind: synthetic-assistant}\nmodel: {kind: bilstn}\n"
+SECRET = """
+kind: dp-training
+name: secret
+data: {kind: synthetic-assistant, examples: 400, task: intent, public_size: 320}
+fairness: []
+model: {kind: linear}
+training: {epochs: 1}
+privacy: {kind: dp-sgd, target_epsilon: 8}
+randomness: secret
+"""
 GATED = STUDY.replace("name: served", "name: gated") + "gates:\n  - {metric: utility/accuracy, at_least: 1.1, of: worst}\n"
 
 
@@ -35,7 +45,7 @@ GATED = STUDY.replace("name: served", "name: gated") + "gates:\n  - {metric: uti
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     home = Home(folder / "home", watched(folder))
-    for name, text in (("served", STUDY), ("bad", BAD), ("gated", GATED)):
+    for name, text in (("served", STUDY), ("bad", BAD), ("gated", GATED), ("secret", SECRET)):
         write_study(home.folder, name, text)
     (folder / "outside.csv").write_text("text,label\n")
     with served(home) as running:
@@ -91,6 +101,17 @@ def test_the_finished_study_is_reused_on_the_flow_s_own_processes(up: Served, aw
     before = up.home.artifacts()
     assert up.ended(up.submit("specs/served.yaml"))["type"] == "COMPLETED"
     assert up.home.artifacts() == before and len(up.runs("served")) == 5
+
+
+def test_a_secret_submission_is_made_on_a_worker_and_never_twice(up: Served) -> None:
+    run = up.submit("specs/secret.yaml", execution={"runner": "work-pool"})
+    state = up.ended(run)
+    assert state["type"] == "COMPLETED", state["message"]
+    made = up.home.artifacts()
+    (trial,) = (run for run in up.runs("secret") if run.data.tags["assay.role"] == "trial")
+    assert trial.data.tags["guarantee"].startswith("example-level (8,")
+    assert up.ended(up.submit("specs/secret.yaml"))["type"] == "COMPLETED"
+    assert up.home.artifacts() == made, "a private training was made, and would be spent, twice"
 
 
 def test_a_bad_spec_fails_with_its_line(up: Served) -> None:
