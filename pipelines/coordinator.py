@@ -185,7 +185,7 @@ def only_one(plan: Plan, display: Display) -> Iterator[None]:
 def coordinate(plan: Plan, new: bool, display: Display, makers: Makers) -> Outcome:
     """Run a plan to its end inside a flow run and return what came of it. Raises RecordsLost."""
     begin_coordinating()
-    left = TimeLeft(durations(plan.store), makers.slots)
+    left = TimeLeft(durations(plan.store), makers.processes)
     tracker = Tracker(plan.store, left, list(plan.graph), display)
     with only_one(plan, display):
         remember_keys(plan)

@@ -90,10 +90,7 @@ class FlowRuns:
 
     def _attached(self, given: Given) -> FlowRun | None:
         """The flow run of this very trial that is under way."""
-        alive = [state for state in StateType if state not in TERMINAL_STATES and state != StateType.CANCELLING]
-        wanted = FlowRunFilter(tags=FlowRunFilterTags(all_=[given.run]), state=FlowRunFilterState(type=FlowRunFilterStateType(any_=alive)))
-        with _client() as client:
-            found = client.read_flow_runs(flow_run_filter=wanted)
+        found = (run for run in _alive(given.run) if run.state is None or not run.state.is_cancelling())
         return next((run for run in found if run.parameters.get("key") == given.planned.key), None)
 
     def _states(self) -> list[FlowRun]:
@@ -154,9 +151,13 @@ def cancel(runs: Sequence[UUID]) -> None:
 
 def trials_of(parent: str) -> list[UUID]:
     """The flow runs of trials under way for a parent MLflow run."""
-    alive = [state for state in StateType if state not in TERMINAL_STATES]
-    wanted = FlowRunFilter(tags=FlowRunFilterTags(all_=[parent]), state=FlowRunFilterState(type=FlowRunFilterStateType(any_=alive)))
-    return [run.id for run in _read(wanted)]
+    return [run.id for run in _alive(parent)]
+
+
+def _alive(tag: str) -> list[FlowRun]:
+    """The flow runs with a tag that have not ended."""
+    states = [state for state in StateType if state not in TERMINAL_STATES]
+    return _read(FlowRunFilter(tags=FlowRunFilterTags(all_=[tag]), state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states))))
 
 
 def _read(wanted: FlowRunFilter) -> list[FlowRun]:

@@ -26,7 +26,7 @@ from pipelines.verdict import headline, links
 from specs.loading import Loaded, load, load_mapping
 from specs.schemas.study import Study
 from tasks.core.errors import UserError
-from tasks.core.places import home
+from tasks.core.places import checkout, home
 from tasks.core.roots import outside, roots
 from tasks.runtime.mlflow_.client import wait_for_records
 
@@ -127,8 +127,7 @@ def _found(path: Path, allowed: tuple[Path, ...] | None) -> Path:
     """The file of a study: relative to the home folder, a root, or the code. Raises UserError where a server may not read it."""
     if allowed is None:
         return path
-    checkout = Path(__file__).resolve().parents[1]
-    places = [path] if path.is_absolute() else [folder / path for folder in (home(), *allowed, checkout)]
+    places = [path] if path.is_absolute() else [folder / path for folder in (home(), *allowed, checkout())]
     readable = [place for place in places if outside(place, allowed) is None]
     if not readable:
         raise UserError(f"study: {outside(places[0], allowed)}")

@@ -50,13 +50,18 @@ class Makers:
 
     Args:
         pool: runs steps: all of them, or only those that prepare data.
-        slots: steps under way at once; one more than there are processes, so that none waits.
+        processes: how many work side by side.
         dispatch: None where the pool makes everything.
     """
 
     pool: Pool
-    slots: int
+    processes: int
     dispatch: Dispatch | None = None
+
+    @property
+    def slots(self) -> int:
+        """Steps under way at once: one more than there are processes, so that none waits."""
+        return self.processes + 1
 
     @classmethod
     def of(cls, study: Study) -> Makers:
@@ -64,10 +69,10 @@ class Makers:
         execution = study.execution
         size = pool_size(execution.processes, execution.device)
         if execution.runner == "processes":
-            return cls(Pool.of_processes(size), size + 1)
+            return cls(Pool.of_processes(size), size)
         from pipelines.dispatching import FlowRuns
 
-        return cls(Pool.of_processes(size), size + 1, FlowRuns(study.kind, study.name))
+        return cls(Pool.of_processes(size), size, FlowRuns(study.kind, study.name))
 
     def __enter__(self) -> Self:
         self.pool.__enter__()

@@ -112,7 +112,7 @@ class Submission:
     def stream(self, planned: PlannedTrial, unmade: Sequence[Node]) -> None:
         """Send what unfinished steps said of their series so far."""
         for node in unmade:
-            self._streams.send(self.trial_run(planned), series_path(self.plan.store, node.key, made=False))
+            self._streams.send(self.trial_run(planned), series_path(self.plan.store, node.key))
 
     def record(self, planned: PlannedTrial) -> None:
         """Record a trial whose work is all there, unless an earlier submission did: series, numbers, data, model."""

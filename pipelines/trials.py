@@ -83,7 +83,7 @@ def _streaming(plan: Plan, nodes: Sequence[Node], run: str) -> Iterator[None]:
         while not over.wait(SERIES_EVERY):
             for node in nodes:
                 try:
-                    streams.send(run, series_path(plan.store, node.key, made=False))
+                    streams.send(run, series_path(plan.store, node.key))
                 except failures():
                     break
 

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from pipelines.services.state import COORDINATORS, TRIALS
 from tasks.core.errors import UserError
-from tasks.core.places import home
+from tasks.core.places import checkout, home
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -26,7 +26,7 @@ TAG = "assay"
 def prefect_file() -> Path:
     """The file of the deployments: of the home folder, else of this checkout. Raises UserError where there is none."""
     below = Path("infra") / "prefect.yaml"
-    for root in (home(), Path(__file__).resolve().parents[2]):
+    for root in (home(), checkout()):
         if (root / below).is_file():
             return root / below
     raise UserError(f"no {below} in {home()}: copy it there from the source of Assay")

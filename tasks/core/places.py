@@ -18,8 +18,12 @@ def home() -> Path:
     named = os.environ.get("ASSAY_HOME")
     if named:
         return Path(named).expanduser().resolve()
-    checkout = Path(__file__).resolve().parents[2]
-    return checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
+    return checkout() if (checkout() / "pyproject.toml").exists() else Path.cwd()
+
+
+def checkout() -> Path:
+    """The folder that this code lies in, with the studies and deployments that come with it."""
+    return Path(__file__).resolve().parents[2]
 
 
 def data_folder() -> Path:

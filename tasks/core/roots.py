@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationInfo
 
-from tasks.core.places import data_folder, home
+from tasks.core.places import checkout, data_folder, home
 
 CONTEXT = "roots"
 """Where the folders stand in a validation context; absent where a person runs their own file."""
@@ -16,8 +16,7 @@ CONTEXT = "roots"
 def roots() -> tuple[Path, ...]:
     """``ASSAY_ROOTS``, folders separated as in ``PATH``, else ``specs`` of the home folder and of the code; and the catalogue's files."""
     named = os.environ.get("ASSAY_ROOTS")
-    shipped = Path(__file__).resolve().parents[2] / "specs"
-    folders = [Path(part).expanduser() for part in named.split(os.pathsep) if part] if named else [home() / "specs", shipped]
+    folders = [Path(part).expanduser() for part in named.split(os.pathsep) if part] if named else [home() / "specs", checkout() / "specs"]
     return tuple(dict.fromkeys(folder.resolve() for folder in (*folders, data_folder())))
 
 

@@ -146,6 +146,6 @@ def progress(store: Store, key: str) -> dict[str, object] | None:
     return state
 
 
-def series_path(store: Store, key: str, made: bool) -> Path:
-    """Where the metric series of a key lie: in its artifact, or with its unfinished work."""
-    return (store.open(key) if made else store.scratch(key)) / SERIES
+def series_path(store: Store, key: str) -> Path:
+    """Where the metric series of unfinished work on a key lie."""
+    return store.scratch(key) / SERIES

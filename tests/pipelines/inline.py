@@ -83,4 +83,4 @@ def run(study: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, new: bool = F
     """Run a study given as plain values; ASSAY_HOME must name a folder of the test's own."""
     monkeypatch.setattr(fanout, "PAUSE", 0.0)
     plan = make_plan(load_mapping(study), begin=True, new=new)
-    return coordinate(plan, new, Terminal(quiet=True), Makers(InThisProcess(), 3))
+    return coordinate(plan, new, Terminal(quiet=True), Makers(InThisProcess(), 2))

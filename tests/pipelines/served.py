@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tests.pipelines.faults import CHECKOUT, Home, wait_for
+from tests.services.postgres import free_port
 
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 PATIENCE = 600.0
@@ -143,12 +143,6 @@ def served(home: Home, *options: str) -> Iterator[Served]:
         yield Served(home, read_state(home))
     finally:
         home.run("up", "--stop", timeout=120)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def training(home: Home) -> bool:

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from tests.pipelines.faults import CHECKOUT, Home, numbers, wait_for
-from tests.pipelines.served import Served, begun, free_port, is_alive, served, training, write_study
-from tests.services.postgres import postgres
+from tests.pipelines.served import Served, begun, is_alive, served, training, write_study
+from tests.services.postgres import free_port, postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -56,7 +56,7 @@ def postgres() -> Iterator[Postgres]:
     """A fresh server; the test is skipped where none can be run."""
     _skip_without_server()
     folder = Path(tempfile.mkdtemp(prefix="assay-postgres-"))  # not below pytest's folder, which other users may not enter
-    found = Postgres(folder, _free_port(), secrets.token_hex(8))
+    found = Postgres(folder, free_port(), secrets.token_hex(8))
     try:
         (folder / "password").write_text(found.password)
         if os.geteuid() == 0:
@@ -94,7 +94,7 @@ def _run(program: str, *arguments: str) -> None:
     subprocess.run([*prefix, str(_program(program)), *arguments], check=True, cwd="/", stdin=silent, stdout=silent, stderr=silent, timeout=120)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -7,9 +7,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psutil
 import pytest
 
 from pipelines.services.healing import MOST_STARTS, Healer, lost, next_state
+from tests.pipelines.faults import wait_for
 
 
 def run(pid: int | None = None, state: str = "RUNNING", age: float = 0, starts: int = 1) -> dict[str, Any]:
@@ -31,6 +33,7 @@ def test_a_run_is_lost_with_its_process(ended: int) -> None:
 def test_a_run_whose_process_lives_is_not_lost() -> None:
     program = "import sys; sys.stdin.read()  # prefect.engine"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as living:
+        assert wait_for(lambda: program in psutil.Process(living.pid).cmdline(), 30)  # for a moment a new process has no command line
         assert not lost(run(living.pid), everything=True)
         assert living.stdin is not None
 
