@@ -37,12 +37,18 @@ class Served:
         return f"{self.state['prefect_page']}/api"
 
     def post(self, path: str, values: Mapping[str, Any]) -> Any:
-        answer = httpx.post(f"{self.api}/{path}", json=values, timeout=30)
-        answer.raise_for_status()
-        return answer.json()
+        return self._asked("POST", path, json=values)
 
     def get(self, path: str) -> Any:
-        answer = httpx.get(f"{self.api}/{path}", timeout=30)
+        return self._asked("GET", path)
+
+    def _asked(self, method: str, path: str, **content: Any) -> Any:
+        """The server's answer. 503 is asked again, as Prefect's own client does: SQLite was locked, and nothing was written."""
+        for _ in range(5):
+            answer = httpx.request(method, f"{self.api}/{path}", timeout=90, **content)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(2)
         answer.raise_for_status()
         return answer.json()
 
