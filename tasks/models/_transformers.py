@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from tasks.core.seeds import torch_seeded
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
 
 
 class EncoderNetwork(nn.Module):
-    """A transformer encoder and its answers. ``first_position`` is where its family counts positions from."""
+    """A transformer encoder and its answers. ``first_position`` is where its family counts positions from.
+
+    ``whole_mask`` gives the body a mask per pair of positions, which it takes as it is: made by the body itself, the mask
+    depends on the values of the batch, and no pass over many models at once can be made.
+    """
+
+    whole_mask = False
 
     def __init__(self, body: nn.Module, hidden_size: int, shape: TaskShape, dropout: float, first_position: int = 0) -> None:
         super().__init__()
@@ -26,13 +33,16 @@ class EncoderNetwork(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
         """Positions are given with a batch dimension: per-example gradients need it."""
         places = position_ids + self.first_position
-        states = self.body(input_ids=input_ids, attention_mask=attention_mask, position_ids=places).last_hidden_state
+        mask = attention_mask[:, None, None, :].expand(-1, 1, attention_mask.shape[1], -1) if self.whole_mask else attention_mask
+        states = self.body(input_ids=input_ids, attention_mask=mask, position_ids=places).last_hidden_state
         answers: dict[str, Tensor] = self.heads(states, attention_mask)
         return answers
 
 
 class CausalNetwork(nn.Module):
-    """A causal language model: logits ``lm`` (B, L, V), where position t is for the token at t + 1."""
+    """A causal language model: logits ``lm`` (B, L, V), where position t is for the token at t + 1. ``whole_mask``: see EncoderNetwork."""
+
+    whole_mask = False
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
@@ -40,7 +50,11 @@ class CausalNetwork(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
         """Next-token logits."""
-        found = self.body(input_ids=input_ids, attention_mask=attention_mask, position_ids=position_ids, use_cache=False)
+        mask = attention_mask
+        if self.whole_mask:
+            before = torch.ones(mask.shape[1], mask.shape[1], dtype=torch.bool, device=mask.device).tril()
+            mask = before & attention_mask[:, None, None, :]
+        found = self.body(input_ids=input_ids, attention_mask=mask, position_ids=position_ids, use_cache=False)
         return {"lm": found.logits}
 
 

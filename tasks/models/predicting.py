@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +43,7 @@ def write_predictions(split: str, model: Path, data: Path, run: StepRun) -> None
     loaded = load_model(model, run.device)
     records = prepared.split(split)
     encoded = encode_split(records, loaded.encoder, loaded.shape)
-    answers = _ask(loaded, encoded, run, run.physical_batch_size or BATCH)
+    answers = _ask(loaded, encoded, run.device, run.physical_batch_size or BATCH, partial(run.report.progress, note="predicting"))
     table = _table(records, encoded, answers, loaded)
     table.to_parquet(run.folder / "predictions.parquet", index=False)
     if answers.intent:
@@ -50,13 +52,23 @@ def write_predictions(split: str, model: Path, data: Path, run: StepRun) -> None
     (run.folder / "predictions.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
+def predictions(loaded: LoadedModel, records: pd.DataFrame, encoded: Encoded, device: str) -> pd.DataFrame:
+    """What a network says of some records now: the table that metrics read. The network is left in evaluation mode."""
+    loaded.network.eval()
+    return _table(records, encoded, _ask(loaded, encoded, device, BATCH, _silent), loaded)
+
+
+def _silent(done: float, total: float) -> None:
+    """Nobody watches."""
+
+
 @torch.no_grad()
-def _ask(loaded: LoadedModel, encoded: Encoded, run: StepRun, size: int) -> Answers:
+def _ask(loaded: LoadedModel, encoded: Encoded, device: str, size: int, progress: Callable[[float, float], None]) -> Answers:
     """Examples of like length together: less padding, the same answers."""
     order = torch.argsort(encoded.lengths, stable=True)
     answers = Answers()
     for start in range(0, len(order), size):
-        batch = encoded.batch(order[start : start + size], run.device)
+        batch = encoded.batch(order[start : start + size], device)
         logits = loaded.network(**network_inputs(batch))
         answers.loss.append(per_example_loss(logits, batch).cpu())
         if "intent" in logits:
@@ -68,7 +80,7 @@ def _ask(loaded: LoadedModel, encoded: Encoded, run: StepRun, size: int) -> Answ
             nats, tokens = next_token_nats(logits["lm"], batch)
             answers.nats.append(nats.cpu())
             answers.tokens.append(tokens.cpu())
-        run.report.progress(start + len(batch["input_ids"]), len(order), "predicting")
+        progress(start + len(batch["input_ids"]), len(order))
     back = torch.argsort(order, stable=True)
     return Answers(*([torch.cat(parts)[back]] if parts else [] for parts in vars(answers).values()))
 

@@ -37,3 +37,10 @@ class Bert(Architecture):
         from tasks.models._transformers import bert_network
 
         return bert_network(self, shape, encoder, seed)
+
+    def open_up(self, network: nn.Module) -> None:
+        """With a mask that does not depend on the values of a batch."""
+        from tasks.models._transformers import EncoderNetwork
+
+        assert isinstance(network, EncoderNetwork)
+        network.whole_mask = True

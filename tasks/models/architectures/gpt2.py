@@ -41,3 +41,10 @@ class Gpt2(Architecture):
         from tasks.models._transformers import gpt2_network
 
         return gpt2_network(self, encoder, seed)
+
+    def open_up(self, network: nn.Module) -> None:
+        """With a mask that does not depend on the values of a batch."""
+        from tasks.models._transformers import CausalNetwork
+
+        assert isinstance(network, CausalNetwork)
+        network.whole_mask = True
