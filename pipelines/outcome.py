@@ -189,7 +189,12 @@ class Submission:
             rows=self.rows(planned) if complete else (),
             status="finished" if complete else "failed",
             mlflow_run=run,
+            courses=self._courses(planned) if complete else {},
         )
+
+    def _courses(self, planned: PlannedTrial) -> dict[str, tuple[tuple[float, float], ...]]:
+        folders = (self.plan.store.open(node.key) for node in planned.graph.measured)
+        return {name: course for folder in folders for name, course in Measures.load_courses(folder).items()}
 
     def _recorded(self, planned: PlannedTrial) -> Recorded:
         rows = {row.name: row for row in self.rows(planned)}

@@ -12,8 +12,8 @@ from tasks.comparison.conditions import unlike
 MARKS = "abcdefghijklmnopqrstuvwxyz"
 WRITTEN = {"mib": "MiB", "f1": "F1", "auc": "AUC", "tpr": "TPR", "fpr": "FPR", "1pct": "1%", "01pct": "0.1%"}
 """Words of metric names as people write them."""
-BY_GROUP = "/by_group/"
-"""Stands in the name of a metric of one group: ``fairness/accuracy/by_group/<group>``."""
+GROUP = re.compile(r"/by_group/(?P<group>.+)|/(?P<decile>decile_[0-9]+)$")
+"""Ends the name of a metric of one group, ``fairness/accuracy/by_group/<group>``, or of one decile of devices, ``utility/accuracy/decile_1``."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Column:
     @property
     def group(self) -> str:
         """The group that it is about, or ``north (b)``; empty for a metric of all."""
-        group = self.metric.partition(BY_GROUP)[2]
+        group = split_group(self.metric)[1]
         return self._marked(group) if group else ""
 
     @property
@@ -57,6 +57,14 @@ class Column:
         """The arms that have a number in this column, with it."""
         values = ((arm, self.value(comparison, arm)) for arm in comparison.arms)
         return {arm: value for arm, value in values if value is not None and value.value is not None}
+
+
+def split_group(metric: str) -> tuple[str, str]:
+    """What is measured, and of which group: ``north``, ``decile 1``; empty for a metric of all."""
+    found = GROUP.search(metric)
+    if found is None:
+        return metric, ""
+    return metric[: found.start()], found["group"] or found["decile"].replace("_", " ")
 
 
 def words(metric: str) -> str:

@@ -102,4 +102,4 @@ def _difference(table: Table, arm: str, versus: str, metric: str) -> Difference:
 
 def _trial(trial: TrialResult) -> Trial:
     metrics = {row.name: row.value for row in trial.rows if row.value is not None}
-    return Trial(arm=trial.arm, seed=trial.seed, status=trial.status, mlflow_run=trial.mlflow_run, metrics=metrics)
+    return Trial(arm=trial.arm, seed=trial.seed, status=trial.status, mlflow_run=trial.mlflow_run, metrics=metrics, courses=dict(trial.courses))

@@ -94,13 +94,14 @@ class StudyPrivacy(_Part):
 
 
 class Trial(_Part):
-    """One trial, for plots and tables of single runs."""
+    """One trial, for plots and tables of single runs. ``courses`` are scores while it trained: (round, value) by metric."""
 
     arm: str
     seed: int
     status: Literal["finished", "failed"]
     mlflow_run: str
     metrics: dict[str, float]
+    courses: dict[str, tuple[tuple[float, float], ...]] = {}
 
 
 class Comparison(_Part):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.comparison.cells import cell
-from tasks.comparison.columns import BY_GROUP, Column, words
+from tasks.comparison.columns import Column, split_group, words
 from tasks.comparison.comparison import Comparison
 
 
@@ -24,12 +24,13 @@ def group_tables(comparison: Comparison, found: Sequence[Column]) -> list[GroupT
     metrics: dict[str, list[Column]] = {}
     for column in found:
         if column.group:
-            metrics.setdefault(column.metric.partition(BY_GROUP)[0], []).append(column)
+            metrics.setdefault(split_group(column.metric)[0], []).append(column)
     return [_table(comparison, metric, groups) for metric, groups in metrics.items()]
 
 
 def _table(comparison: Comparison, metric: str, groups: Sequence[Column]) -> GroupTable:
-    title = f"{words(metric)} by group"
+    deciles = all(column.group.startswith("decile ") for column in groups)
+    title = f"{words(metric)} by {'activity: tenths of the devices, the most active last' if deciles else 'group'}"
     sizes = [_size(comparison, column) for column in groups]
     cells = [[cell(comparison, column, arm) or "-" for arm in comparison.arms] for column in groups]
     if len(groups) <= len(comparison.arms):

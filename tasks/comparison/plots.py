@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks.comparison.columns import BY_GROUP, Column
+from tasks.comparison.columns import Column, split_group
 from tasks.comparison.comparison import SPENT, Comparison
+from tasks.comparison.courses import course_plots, decile_plots
 from tasks.comparison.drawing import BASELINE, OTHER, SEED, Plot, better, figure, plain, reach, short, svg
 from tasks.comparison.frontier import frontier_plots
 from tasks.comparison.naming import Point, named, place_names
@@ -17,8 +18,9 @@ def plots(comparison: Comparison, found: Sequence[Column]) -> list[Plot]:
     """Every plot of a comparison; none where nothing was measured."""
     made = frontier_plots(comparison, found)
     instead = {*SPENT, *(metric for plot in made for metric in plot.instead)}
-    measured = [column for column in found if column.measured(comparison) and BY_GROUP not in column.metric]
+    measured = [column for column in found if column.measured(comparison) and not split_group(column.metric)[1]]
     shown = [column for column in measured if column.prefix != "cost" and column.metric not in instead]
+    made += [*course_plots(comparison), *decile_plots(comparison, found)]
     made += [Plot(f"{column.name} by arm", dots(comparison, column)) for column in shown[:MOST_DOT_PLOTS]]
     leading = next((column for column in measured if column.prefix == "utility"), None)
     seconds = next((column for column in measured if column.metric == "cost/train_seconds"), None)

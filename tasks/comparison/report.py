@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.comparison.cells import CONFOUNDED, basis, cell, written
-from tasks.comparison.columns import BY_GROUP, Column, columns
+from tasks.comparison.columns import Column, columns, split_group
 from tasks.comparison.comparison import SPENT, Comparison, Difference
 from tasks.comparison.drawing import Plot
 from tasks.comparison.frontier import BLIND_AUC
@@ -75,7 +75,7 @@ def _status(found: Difference) -> str:
 
 def _worth_a_line(metric: str) -> bool:
     """Whether arms are better or worse by a metric: not by what they spent, nor by what an attack reaches without the model."""
-    return not metric.startswith("cost/") and metric not in SPENT and BY_GROUP not in metric and not metric.endswith(BLIND_AUC)
+    return not metric.startswith("cost/") and metric not in SPENT and not split_group(metric)[1] and not metric.endswith(BLIND_AUC)
 
 
 def _breakable(name: str) -> Markup:
@@ -135,10 +135,10 @@ def _conditions(comparison: Comparison, found: list[Column]) -> list[_Conditions
     lines: list[_Conditions] = []
     for column in found:
         values = list(column.measured(comparison).values())
-        measured, group, _ = column.metric.partition(BY_GROUP)
+        group = split_group(column.metric)[1]
         sizes = {value.records for value in values}
         line = _Conditions(
-            name=f"{measured}{group}…" if group else column.name,
+            name=f"{column.metric[: -len(group)]}…" if group else column.name,
             better=values[0].direction if values else "",
             conditions=tuple(column.conditions.items()),
             records=None if group or len(sizes) != 1 else sizes.pop(),

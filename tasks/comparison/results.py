@@ -63,10 +63,11 @@ class StudyFacts:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One trial: an arm with one seed, its numbers and where it is recorded."""
+    """One trial: an arm with one seed, its numbers, their courses while it trained, and where it is recorded."""
 
     arm: str
     seed: int
     rows: tuple[Row, ...]
     status: Literal["finished", "failed"]
     mlflow_run: str = ""
+    courses: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)

@@ -63,15 +63,18 @@ class Measures:
     Args:
         rows: the numbers.
         items: columns of equal length; ``id`` is one of them.
+        courses: by metric its value while a model was trained, as (round, value).
     """
 
     rows: tuple[Row, ...]
     items: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    courses: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write ``measures.json`` and, where there are items, ``items.parquet``."""
         rows = [row.model_dump(mode="json") for row in self.rows]
-        (folder / "measures.json").write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+        courses = {"courses": {name: list(course) for name, course in self.courses.items()}} if self.courses else {}
+        (folder / "measures.json").write_text(json.dumps({"rows": rows, **courses}, indent=1) + "\n")
         if self.items:
             import pyarrow as pa
             import pyarrow.parquet as pq
@@ -81,10 +84,17 @@ class Measures:
     @staticmethod
     def load_rows(folder: Path) -> tuple[Row, ...]:
         """The rows of a saved folder; none where it holds no measures."""
-        path = folder / "measures.json"
-        if not path.exists():
-            return ()
-        return tuple(Row.model_validate(row) for row in json.loads(path.read_text())["rows"])
+        return tuple(Row.model_validate(row) for row in _saved(folder).get("rows", ()))
+
+    @staticmethod
+    def load_courses(folder: Path) -> dict[str, tuple[tuple[float, float], ...]]:
+        """The courses of a saved folder."""
+        return {name: tuple((x, y) for x, y in course) for name, course in _saved(folder).get("courses", {}).items()}
+
+
+def _saved(folder: Path) -> dict[str, Any]:
+    path = folder / "measures.json"
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 class Need(BaseModel):
