@@ -31,8 +31,8 @@ class Partition(Component, ABC):
     def strata(self, train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """What devices differ by: (R,) and (T,) a stratum of each training and test record, or None where devices do not differ.
 
-        A test record is held by a device in proportion to the training records of its stratum that the device holds.
-        Natural partitions, whose test records name their device, do not use it.
+        A test record is held by a device in proportion to the training records of its stratum that the device holds; where devices are
+        users or windows, those are the strata.
         """
         return None
 
