@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks.core.rules import Facts, Rule
 
-PUBLIC_KINDS = ("wikitext-2", "synthetic-assistant")
+PUBLIC_KINDS = ("shakespeare", "synthetic-assistant", "wikitext-2")
 
 
 def _private_vocabulary(facts: Facts) -> bool:
