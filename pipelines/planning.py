@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.importing import import_models
+from pipelines.layouts import settled
 from pipelines.submissions import submission_of
 from specs.loading import Loaded
 from specs.schemas.study import study_key
@@ -66,6 +67,7 @@ class Plan:
 def make_plan(loaded: Loaded, begin: bool = False, new: bool = False) -> Plan:
     """The plan of a loaded study. ``begin`` is told by a run, ``new`` where it shall be another submission."""
     store = reach_store(store_url())
+    loaded = settled(loaded, store, begin)
     return _plan(loaded, loaded.trials, store, submission_of(loaded.study, store, begin, new))
 
 

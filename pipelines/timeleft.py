@@ -61,5 +61,5 @@ class TimeLeft:
         return None if seconds is None else seconds * (1 - share)
 
 
-QUICK = {"prepare": 2.0, "predict": 1.0, "measure": 1.0}
+QUICK = {"prepare": 2.0, "partition": 2.0, "predict": 1.0, "measure": 1.0, "strata": 2.0, "catch-up": 1.0}
 """Seconds of steps that are short beside a training, until one was seen."""

@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
+from specs.schemas._measured import COSTS, AttackList, FairnessList, UtilityList, measured
 from specs.schemas.study import Study
-from tasks.attacks.attack import ATTACKS, Attack
 from tasks.core.component import OneOf
 from tasks.data.dataset import DATASETS, Dataset
-from tasks.fairness.metric import FAIRNESS, FairnessMetric
 from tasks.models.model import MODELS, Model
 from tasks.privacy.account import Account
 from tasks.privacy.privacy import PRIVACY, Privacy, Setting, guarantee
 from tasks.privacy.search import Search
 from tasks.training.training import Training
-from tasks.utility.metric import UTILITY, UtilityMetric
-
-MOST_MEASUREMENTS = 100
-COSTS = ("cost/train_seconds", "cost/examples_per_second", "cost/step_seconds", "cost/peak_memory_mib")
-
-_UTILITY_OF_TASK = {
-    "intent": ("accuracy", "loss"),
-    "joint": ("accuracy", "slot-f1", "loss"),
-    "tagging": ("slot-f1", "loss"),
-    "lm": ("bits-per-byte", "loss"),
-}
-
-
-def _default_utility(fields: Mapping[str, Any]) -> tuple[UtilityMetric, ...]:
-    """The metrics of the task that the data serves; none where the data block itself is wrong."""
-    data = fields.get("data")
-    kinds = _UTILITY_OF_TASK.get(data.resolved_task, ("loss",)) if isinstance(data, Dataset) else ()
-    return tuple(UTILITY.parse({"kind": kind}) for kind in kinds)  # type: ignore[misc]
-
-
-def _default_attacks(fields: Mapping[str, Any]) -> tuple[Attack, ...]:
-    """The loss threshold, where non-members are held out for it."""
-    data = fields.get("data")
-    kinds = ("loss-threshold",) if isinstance(data, Dataset) and data.attack_holdout else ()
-    return tuple(ATTACKS.parse({"kind": kind}) for kind in kinds)  # type: ignore[misc]
-
-
-def _default_fairness(fields: Mapping[str, Any]) -> tuple[FairnessMetric, ...]:
-    """The accuracy gap, where records name groups."""
-    data = fields.get("data")
-    kinds = ("accuracy-gap",) if isinstance(data, Dataset) and data.has_groups and data.resolved_task in ("intent", "joint") else ()
-    return tuple(FAIRNESS.parse({"kind": kind}) for kind in kinds)  # type: ignore[misc]
 
 
 def _no_privacy() -> Privacy:
@@ -69,24 +35,13 @@ class DpTrainingStudy(Study):
         description="The privacy mechanism; none trains without a guarantee.",
     )
     search: Search | None = Field(default=None, description="Many settings tried, the best released, and the choice charged for.")
-    utility: tuple[Annotated[UtilityMetric, OneOf(UTILITY)], ...] = Field(
-        default_factory=_default_utility,
-        max_length=MOST_MEASUREMENTS,
-        description="How good the model is; by default what the task is usually judged by.",
-    )
-    attacks: tuple[Annotated[Attack, OneOf(ATTACKS)], ...] = Field(
-        default_factory=_default_attacks, max_length=MOST_MEASUREMENTS, description="What an attacker finds; an empty list is not measured."
-    )
-    fairness: tuple[Annotated[FairnessMetric, OneOf(FAIRNESS)], ...] = Field(
-        default_factory=_default_fairness, max_length=MOST_MEASUREMENTS, description="How groups of people differ; an empty list is not measured."
-    )
+    utility: UtilityList
+    attacks: AttackList
+    fairness: FairnessList
 
     def metrics(self) -> tuple[str, ...]:
         """Utility, attacks, fairness and costs."""
-        utility = (metric.metric("utility") for metric in self.utility)
-        attacks = (attack.metric("privacy") for attack in self.attacks)
-        fairness = (metric.metric("fairness") for metric in self.fairness)
-        return (*utility, *attacks, *fairness, *type(self.privacy).metrics, *COSTS)
+        return (*measured(self.utility, self.attacks, self.fairness), *type(self.privacy).metrics, *COSTS)
 
     def account(self) -> Account | None:
         """What a trial spends. Its first time may take seconds."""

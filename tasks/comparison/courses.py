@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.comparison.columns import Column, split_group, words
 from tasks.comparison.comparison import Comparison, Value
@@ -79,9 +79,10 @@ def _deciles(comparison: Comparison, metric: str, columns: Mapping[int, Column])
     return svg(made)
 
 
-def _looks(comparison: Comparison, arms: Sequence[str]) -> list[dict[str, str]]:
+def _looks(comparison: Comparison, arms: Sequence[str]) -> list[dict[str, Any]]:
     """Colour and stroke of each arm: the baseline grey, no two of the others alike while strokes last."""
-    looks, place = [], 0
+    looks: list[dict[str, Any]] = []
+    place = 0
     for arm in arms:
         if comparison.is_baseline(arm):
             looks.append({"color": BASELINE, "linestyle": "-"})

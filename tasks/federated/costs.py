@@ -52,9 +52,9 @@ class Costs:
         self.server_bytes = max(self.server_bytes, size)
 
     @property
-    def uploaded_mib(self) -> float:
-        """MiB of updates."""
-        return self.uploads * self.sent * BYTES / MIB
+    def bytes_per_upload(self) -> int:
+        """Of one device's update, or of the model that it is sent."""
+        return self.sent * BYTES
 
     def rows(self) -> tuple[Row, ...]:
         """The ledger as numbers with their conditions."""
@@ -62,8 +62,8 @@ class Costs:
         numbers = {
             "device_flops": self.train_flops + self.extra_flops,
             "extra_flops": self.extra_flops,
-            "uploaded_mib": self.uploaded_mib,
-            "downloaded_mib": self.downloads * self.sent * BYTES / MIB,
+            "uploaded_mib": self.uploads * self.bytes_per_upload / MIB,
+            "downloaded_mib": self.downloads * self.bytes_per_upload / MIB,
             "queries": float(self.queries),
             "server_memory_mib": self.server_bytes / MIB,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -80,5 +81,5 @@ class Log:
 
 def _split(rounds: int, arrays: Mapping[str, NDArray[Any]]) -> Iterator[RoundLog]:
     ends = np.searchsorted(arrays["round"], np.arange(rounds + 1))
-    for start, end in zip(ends[:-1], ends[1:], strict=True):
+    for start, end in itertools.pairwise(ends):
         yield RoundLog(**{name: arrays[name][start:end] for name in COLUMNS})

@@ -19,7 +19,7 @@ class Sequential(Layout):
 
     def train(self, jobs: Sequence[Job]) -> tuple[Update, Outcomes]:
         """See Layout."""
-        weights: Sequence[Tensor] = list(self.work.parameters.values())
+        weights: list[Tensor] = list(self.work.parameters.values())
         sent = [weight.detach().clone() for weight in weights]
         total, losses, squares = Sum(sent), [], []
         self.work.network.train()

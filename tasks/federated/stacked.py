@@ -41,7 +41,8 @@ class Stacked(Layout):
         for start in range(0, len(order), self._chunk):
             places = order[start : start + self._chunk]
             sums[places] = self._stack([jobs[place] for place in places], sent, total)
-        return dict(zip(sent, total.update(), strict=True)), Outcomes.of(*sums.T.tolist(), jobs)
+        losses, squares = sums.T.tolist()
+        return dict(zip(sent, total.update(), strict=True)), Outcomes.of(losses, squares, jobs)
 
     def _stack(self, jobs: Sequence[Job], sent: Stack, total: Sum) -> Tensor:
         """Train a stack; (C, 2) sums of losses and of their squares."""

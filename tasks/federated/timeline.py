@@ -41,8 +41,9 @@ class Timeline(Component, ABC):
         """How many windows there are; 1 where data is not cut."""
         return 1
 
-    def windows(self, times: Sequence[Sequence[str] | NDArray[np.object_]]) -> list[NDArray[np.int64]]:
-        """The window of every record, from 0, for each of several splits (train first) by their times. Raises DataError."""
+    def windows(self, times: Sequence[Sequence[str] | NDArray[np.object_]], devices: NDArray[np.int64] | None = None) -> list[NDArray[np.int64]]:
+        """The window of every record, from 0, for each of several splits (train first) by their times; ``devices`` is whose each training record
+        is. Raises DataError."""
         import numpy as np
 
         return [np.zeros(len(part), dtype=np.int64) for part in times]

@@ -28,7 +28,7 @@ def pool_size(wanted: int | str, device: str) -> int:
     """How many processes work side by side; ``auto`` is one per accelerator, on processors two, or one where there is one core."""
     if wanted != "auto":
         return int(wanted)
-    if device == "cpu" or not _may_have_accelerator():
+    if device == "cpu" or not may_have_accelerator():
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return min(2, cores)
     return len(available(device))
@@ -56,6 +56,6 @@ def claim(wanted: str, locks: Path) -> str:
     return devices[0]
 
 
-def _may_have_accelerator() -> bool:
+def may_have_accelerator() -> bool:
     """Whether the machine may have an accelerator, without importing torch."""
     return any(Path("/dev").glob("nvidia[0-9]*")) or os.uname().sysname == "Darwin"

@@ -41,7 +41,7 @@ def twin(shared: Work, given: list[Job]) -> tuple[Update, list[float]]:
             found = per_example_loss(network(**network_inputs(batch)), batch)
             away = sum(((parameter - shared.parameters[name].detach()) ** 2).sum() for name, parameter in mine.items())
             optimizer.zero_grad()
-            (found.mean() + shared.client.proximal / 2 * away).backward()
+            (found.mean() + shared.client.proximal / 2 * away).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             losses += found.tolist()
         means.append(float(np.mean(losses)))

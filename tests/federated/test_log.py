@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tasks.federated.log import COLUMNS, Log, RoundLog
@@ -10,8 +12,8 @@ from tasks.federated.log import COLUMNS, Log, RoundLog
 def entry(asked: int, generator: np.random.Generator, devices: int = 9) -> RoundLog:
     clients = np.sort(generator.choice(devices, size=asked, replace=False))
     answered = generator.random(asked) < 0.7
-    numbers = {name: generator.random(asked) for name in ("expected", "weight", "mean_loss", "rms_loss", "seconds")}
-    counts = {name: generator.integers(1, 9, size=asked) for name in ("draws", "activity", "examples", "steps")}
+    numbers: dict[str, Any] = {name: generator.random(asked) for name in ("expected", "weight", "mean_loss", "rms_loss", "seconds")}
+    counts: dict[str, Any] = {name: generator.integers(1, 9, size=asked) for name in ("draws", "activity", "examples", "steps")}
     return RoundLog(client=clients, answered=answered, **numbers, **counts)
 
 

@@ -46,6 +46,14 @@ def built(kind: str = "opacus-ghost", **facts: Any) -> Values:
     return {"privacy": private({"clipping": engine(kind)})["privacy"], "facts": {"cross_example": None, "tied": None, "base": None, **facts}}
 
 
+def federated(selection: str, correction: str = "none", partition: str = "natural", alpha: float | None = None, **others: Any) -> Values:
+    """A federated trial by its selection, correction and partition; ``others`` stand in its federation block."""
+    chosen = {"kind": selection, **({} if alpha is None else {"alpha": alpha})}
+    return {"federation": {"selection": chosen, "correction": {"kind": correction}, **others}, "partition": {"kind": partition}}
+
+
+AWAY: Values = {"availability": {"kind": "bernoulli"}}
+
 SHUFFLE = {"sampler": {"kind": "shuffle"}}
 SEARCH = {"kind": "random-stopping"}
 ATTACKS = [{"kind": "loss-threshold"}]
@@ -55,6 +63,19 @@ CASES: dict[str, tuple[Values, Values]] = {
     "DATA-01": ({"attacks": ATTACKS, "data": {"kind": "snips"}}, {"attacks": ATTACKS, "data": {"kind": "snips", "public_size": 90, "attack_holdout": 10}}),
     "DATA-02": ({"data": {"public_size": 10, "attack_holdout": 11}}, {"data": {"public_size": 10, "attack_holdout": 10}}),
     "DATA-03": (counted(100, 89), counted(100, 90)),
+    "FED-01": (federated("top-m", "horvitz-thompson"), federated("top-m")),
+    "FED-02": (federated("oort", "hajek"), federated("participation-history", "hajek")),
+    "FED-03": (federated("activity-proportional"), federated("activity-proportional", alpha=0.0)),
+    "FED-04": (federated("uniform", "hajek", **AWAY), federated("uniform", "none", **AWAY)),
+    "FED-05": (federated("top-m", partition="iid"), federated("top-m", partition="quantity-dirichlet")),
+    "FED-06": (federated("power-of-choice"), federated("round-robin")),
+    "FED-07": (federated("uniform", "equal"), federated("multinomial", "equal")),
+    "FED-08": ({**federated("uniform"), "attacks": ATTACKS}, {"attacks": ATTACKS, "data": {"attack_holdout": 100}}),
+    "FED-09": (federated("participation-history"), federated("uniform")),
+    "FED-10": (
+        {**federated("uniform"), "claims": [{"id": "a"}], "sweep": {"seeds": 4}},
+        {**federated("uniform"), "claims": [{"id": "a"}], "sweep": {"seeds": 5}},
+    ),
     "MODEL-01": (
         {"data": {"kind": "synthetic-assistant", "task": "joint"}, "model": {"kind": "linear"}},
         {"data": {"kind": "synthetic-assistant", "task": "intent"}, "model": {"kind": "linear"}},
@@ -137,6 +158,15 @@ def test_every_stage_has_a_rule() -> None:
 @pytest.mark.parametrize(
     ("name", "applies"),
     [
+        ("FED-01", federated("threshold", "hajek")),
+        ("FED-02", federated("round-robin", "horvitz-thompson")),
+        ("FED-02", federated("divfl", "horvitz-thompson")),
+        ("FED-03", federated("multinomial")),
+        ("FED-04", federated("uniform", "horvitz-thompson", stragglers={"over_selection": 1.3})),
+        ("FED-04", federated("uniform", "horvitz-thompson", stragglers={"deadline_seconds": 2.0})),
+        ("FED-05", federated("activity-proportional", "hajek", "label-dirichlet")),
+        ("FED-06", federated("threshold")),
+        ("FED-06", federated("afl")),
         ("PRIV-04", private({"adjacency": "replace-one", "accountant": "prv"})),
         ("PRIV-06", private({"accountant": "prv", "adjacency": "zero-out", **SHUFFLE})),
         ("PRIV-06", private({"accountant": "prv", "noise": {"kind": "falling"}})),

@@ -1,0 +1,104 @@
+"""From prepared data and a population to a model artifact: one federated training, written with its log, its checks and its measures."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+
+from tasks.core.errors import UserError
+from tasks.core.step import StepRun
+from tasks.data.prepared import PreparedData
+from tasks.federated.engines.in_process import InProcess
+from tasks.federated.holdings import Holdings
+from tasks.federated.local import Layout, Work, trained_names
+from tasks.federated.measuring import federated_measures
+from tasks.federated.partitioning import dealt_by, stream_of
+from tasks.federated.population import Population
+from tasks.federated.rounds import Rounds
+from tasks.federated.scoring import Scorer
+from tasks.federated.sequential import Sequential
+from tasks.federated.stacked import Stacked
+from tasks.models.artifact import LoadedModel, save_model
+from tasks.models.batches import Encoded, encode_split
+from tasks.models.model import Started, TaskShape
+from tasks.training.guards import check_saved
+from tasks.training.trial import DATA_FACTS
+
+if TYPE_CHECKING:
+    from tasks.federated.steps import FederateConfig
+
+LOG, SCORES = "rounds.parquet", "checks.parquet"
+
+
+def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
+    """Train and write the artifact. Raises ModelError, FederationDiverged, UserError."""
+    prepared, population = PreparedData(inputs["data"]), Population.load(inputs["population"])
+    shape = TaskShape(prepared.task, prepared.labels, prepared.slots)
+    started = config.model.start(shape, inputs, seed)
+    started.network.to(run.device)
+    encoded = encode_split(prepared.split("train"), started.encoder, shape)
+    rounds = _rounds(config, prepared, population, started, shape, encoded, seed, run)
+    rounds.run()
+    data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
+    save_model(run.folder, started, shape, {"guarantee": "none"}, data)
+    check_saved(started.network, run.folder, encoded, run.device)
+    _write_log(rounds, run.folder)
+    federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device).save(run.folder)
+    environment = {"device": run.device, "precision": "fp32", "torch": torch.__version__, "machine": platform.machine()}
+    (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
+
+
+def make_layout(engine: InProcess, work: Work, started: Started) -> Layout:
+    """How cohorts are trained. Raises UserError where the layout is not settled, or does not fit the network."""
+    if engine.layout == "sequential":
+        return Sequential(work)
+    if engine.layout == "stacked":
+        started.model.open_up(started.network)
+        return Stacked(work, engine.chunk)
+    raise UserError("federation.engine.layout: 'auto' was not resolved before the training; write stacked or sequential")
+
+
+def _rounds(
+    config: FederateConfig,
+    prepared: PreparedData,
+    population: Population,
+    started: Started,
+    shape: TaskShape,
+    encoded: Encoded,
+    seed: int,
+    run: StepRun,
+) -> Rounds:
+    federation = config.federation
+    assert isinstance(federation.engine, InProcess)
+    work = Work(started.network, encoded, federation.client, run.device, trained_names(started.network, federation.client.freeze))
+    loaded = LoadedModel(started.model, started.encoder, started.network, shape, {})
+    scorer = Scorer(loaded, config.metric, prepared.split("test"), population, config.evaluation, federation.timeline.window_count)
+    if run.device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(run.device)
+    return Rounds(
+        federation=federation,
+        work=work,
+        layout=make_layout(federation.engine, work, started),
+        holdings=Holdings(stream_of(population, prepared.split("train")), encoded.records.numpy(), federation.timeline, seed),
+        activity=population.activity,
+        check=lambda round: scorer.check(round, run.device),
+        every=config.evaluation.every,
+        seed=seed,
+        folder=run.checkpoint / "federation",
+        report=run.report,
+        series=config.metric.metric("train"),
+    )
+
+
+def _write_log(rounds: Rounds, folder: Path) -> None:
+    """The log of every device asked, by index in ``devices.parquet`` of the population, and every check."""
+    pd.DataFrame(rounds.log.arrays()).to_parquet(folder / LOG, index=False)
+    scores: list[dict[str, Any]] = [asdict(score) for score in rounds.progress.scores]
+    pd.DataFrame(scores).to_parquet(folder / SCORES, index=False)

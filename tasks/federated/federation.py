@@ -1,0 +1,44 @@
+"""The federation block: who is asked, what devices do, how updates are put together, and when which data is there."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tasks.core.component import Family, OneOf
+from tasks.federated.availability import AVAILABILITIES, Availability
+from tasks.federated.client import Client
+from tasks.federated.correction import CORRECTIONS, Correction
+from tasks.federated.engine import ENGINES, Engine
+from tasks.federated.selection import SELECTIONS, Selection
+from tasks.federated.server import SERVERS, Server
+from tasks.federated.stragglers import Stragglers
+from tasks.federated.timeline import TIMELINES, Timeline
+
+
+def _default(family: Family, kind: str) -> Any:
+    return Field(default_factory=lambda: family.parse({"kind": kind}), description=f"{family.name}: {kind} where none is given.")
+
+
+class Federation(BaseModel):
+    """How a model is trained across devices."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: Annotated[Engine, OneOf(ENGINES)] = _default(ENGINES, "in-process")
+    rounds: int = Field(default=100, ge=1, le=1_000_000, description="Rounds of selection, local training and aggregation.")
+    cohort_size: int = Field(default=50, ge=1, le=1_000_000, description="Devices per round; for designs of random size, expected ones.")
+    selection: Annotated[Selection, OneOf(SELECTIONS)] = _default(SELECTIONS, "uniform")
+    correction: Annotated[Correction, OneOf(CORRECTIONS)] = _default(CORRECTIONS, "none")
+    availability: Annotated[Availability, OneOf(AVAILABILITIES)] = _default(AVAILABILITIES, "always")
+    stragglers: Stragglers = Field(default_factory=Stragglers, description="Over-selection, deadline and speeds of devices.")
+    client: Client = Field(default_factory=Client, description="Local training.")
+    server: Annotated[Server, OneOf(SERVERS)] = _default(SERVERS, "sgd")
+    timeline: Annotated[Timeline, OneOf(TIMELINES)] = _default(TIMELINES, "static")
+
+    @model_validator(mode="after")
+    def _rounds_for_windows(self) -> Federation:
+        if self.timeline.window_count > self.rounds:
+            raise ValueError(f"timeline: {self.timeline.window_count} windows need at least as many rounds (got {self.rounds})")
+        return self

@@ -1,0 +1,202 @@
+"""The rounds of a federated training: who can be asked, who is, what they send, what becomes of it. It knows no data set and no strategy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tasks.core.errors import UserError
+from tasks.core.seeds import numpy_generator
+from tasks.core.step import Report
+from tasks.federated import resuming
+from tasks.federated.asking import Asking
+from tasks.federated.costs import Costs
+from tasks.federated.federation import Federation
+from tasks.federated.holdings import Held, Holdings
+from tasks.federated.jobs import Job, Outcomes, device_seed, make_job
+from tasks.federated.local import Layout, Update, Work
+from tasks.federated.log import Log, RoundLog
+from tasks.federated.scoring import ALL, Score
+from tasks.federated.selection import Cohort, View
+from tasks.federated.server import State
+from tasks.federated.stragglers import asked_size, seconds, speeds, survivors
+from tasks.training.memory import peak_memory_mib
+
+CHECKPOINT_SECONDS = 15.0
+
+
+class FederationDiverged(UserError):
+    """The model is no longer a number."""
+
+
+@dataclass
+class Progress:
+    """Where a federated training is, besides its tensors.
+
+    Attributes:
+        round: rounds done.
+        seconds: spent so far, all attempts together.
+        peak_memory_mib: highest so far.
+        scores: checks so far.
+    """
+
+    round: int = 0
+    seconds: float = 0.0
+    peak_memory_mib: float = 0.0
+    scores: list[Score] = field(default_factory=list)
+
+
+@dataclass
+class Rounds:
+    """One federated training.
+
+    Args:
+        federation: what happens in a round.
+        work: the model and the training examples.
+        layout: how a cohort is trained.
+        holdings: which device holds what, when.
+        activity: (N,) records per device over the whole study, which availability follows.
+        check: scores after so many rounds, or none.
+        every: rounds between checks.
+        seed: every draw follows from it and the round.
+        folder: where checkpoints go.
+        report: progress and series.
+        series: name of the series that a check is told as.
+    """
+
+    federation: Federation
+    work: Work
+    layout: Layout
+    holdings: Holdings
+    activity: NDArray[np.int64]
+    check: Callable[[int], list[Score]]
+    every: int
+    seed: int
+    folder: Path
+    report: Report
+    series: str
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+
+    def __post_init__(self) -> None:
+        devices = len(self.activity)
+        self.log, self.progress = Log(devices), Progress()
+        self.server: State = {}
+        total = sum(parameter.numel() for parameter in self.work.network.parameters())
+        self.costs = Costs(total, self.work.size)
+        self._speeds = speeds(devices, self.federation.stragglers.speed_sigma, self.seed)
+        self._window, self._held = -1, Held(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(1, dtype=np.int64))
+
+    def run(self) -> None:
+        """Train from the newest checkpoint, or the beginning, to the end. Raises FederationDiverged."""
+        resuming.load(self)
+        self.report.rewind(self.progress.round)
+        saved = time.monotonic()
+        if self.progress.round == 0 and not self.progress.scores:
+            self._tell(self.check(0))
+        while self.progress.round < self.federation.rounds:
+            began = time.monotonic()
+            self.round(self.progress.round)
+            self.progress.round += 1
+            self.progress.seconds += time.monotonic() - began
+            self.progress.peak_memory_mib = max(self.progress.peak_memory_mib, peak_memory_mib(self.work.device))
+            if self._is_checked(self.progress.round):
+                self._tell(self.check(self.progress.round))
+            self._say()
+            if time.monotonic() - saved >= self.checkpoint_seconds:
+                resuming.save(self)
+                saved = time.monotonic()
+
+    def round(self, number: int) -> None:
+        """One round: select, train, weigh, aggregate, log."""
+        view = self._view(number)
+        block = self.federation
+        cohort = block.selection.draw(view, asked_size(block.cohort_size, block.stragglers), numpy_generator(self.seed, "selection", number))
+        jobs = [self._job(int(client), number) for client in cohort.clients]
+        examples = np.array([job.examples for job in jobs], dtype=np.int64)
+        took = seconds(self._speeds[cohort.clients], examples, block.stragglers.seconds_per_example)
+        answered = survivors(took, block.cohort_size, block.stragglers)
+        weights = np.zeros(len(jobs))
+        weights[answered] = self._weights(cohort, answered)
+        chosen = [job.weighted(weight) for job, weight, used in zip(jobs, weights, answered, strict=True) if used]
+        update, outcomes = self.layout.train(chosen)
+        if chosen:
+            self._apply(update, number)
+        self._spend(jobs, int(answered.sum()))
+        self.log.add(self._entry(cohort, answered, weights, jobs, outcomes, took))
+
+    def _view(self, number: int) -> View:
+        window = self.federation.timeline.window_of_round(number, self.federation.rounds)
+        if window != self._window:
+            self._window, self._held = window, self.holdings.at(window)
+            self._ready = self._held.has_rows() & (self._held.activity > 0)
+            self._records = int(self._held.activity.sum())
+        availability = self.federation.availability
+        available = self._ready if availability.always_on else availability.available(number, self.activity, self.seed) & self._ready
+        asking = Asking(self.work, self._held, self.costs, self.seed)
+        return View(number, self._held.activity, available, self.log.history, asking, self.federation.client.batch_size)
+
+    def _job(self, client: int, number: int) -> Job:
+        return make_job(client, self._held.rows(client), self.federation.client, device_seed(self.seed, number, client))
+
+    def _weights(self, cohort: Cohort, answered: NDArray[np.bool_]) -> NDArray[np.float64]:
+        expected = None if cohort.expected is None else cohort.expected[answered]
+        there = Cohort(cohort.clients[answered], cohort.draws[answered], expected, cohort.origin)
+        shares = self._held.activity[there.clients] / max(1, self._records)
+        return self.federation.correction.weights(there, shares, self.federation.cohort_size)
+
+    def _apply(self, update: Update, number: int) -> None:
+        parameters = self.work.parameters
+        with torch.no_grad():
+            self.server = self.federation.server.apply(parameters, update, self.server)
+            if not all(bool(parameter.isfinite().all()) for parameter in parameters.values()):
+                raise FederationDiverged(
+                    f"a weight is not a number after round {number + 1}: lower federation.client.optimizer.learning_rate or federation.server.learning_rate"
+                )
+
+    def _spend(self, jobs: Sequence[Job], answered: int) -> None:
+        lengths = self.work.encoded.lengths
+        tokens = sum(int(lengths[torch.from_numpy(job.rows)].sum()) * job.examples // max(1, len(job.rows)) for job in jobs)
+        self.costs.trained(tokens, len(jobs), answered)
+        held = sum(tensor.numel() * tensor.element_size() for tensor in self.server.values())
+        self.costs.held(held + self.log.history.size())
+
+    def _entry(
+        self, cohort: Cohort, answered: NDArray[np.bool_], weights: NDArray[np.float64], jobs: Sequence[Job], outcomes: Outcomes, took: NDArray[np.float64]
+    ) -> RoundLog:
+        losses = np.full((2, len(jobs)), np.nan)
+        losses[:, answered] = outcomes.mean_loss, outcomes.rms_loss
+        return RoundLog(
+            client=cohort.clients,
+            answered=answered,
+            draws=cohort.draws,
+            expected=np.full(len(jobs), np.nan) if cohort.expected is None else cohort.expected,
+            weight=weights,
+            activity=self._held.activity[cohort.clients],
+            examples=np.array([job.examples for job in jobs], dtype=np.int64),
+            steps=np.array([job.steps for job in jobs], dtype=np.int64),
+            mean_loss=losses[0],
+            rms_loss=losses[1],
+            seconds=took,
+        )
+
+    def _is_checked(self, done: int) -> bool:
+        timeline, rounds = self.federation.timeline, self.federation.rounds
+        last = done == rounds or timeline.window_of_round(done, rounds) != timeline.window_of_round(done - 1, rounds)
+        return last or done % self.every == 0
+
+    def _tell(self, scores: list[Score]) -> None:
+        self.progress.scores += scores
+        for score in scores:
+            if score.window == ALL and score.score == score.score:
+                self.report.metric(self.series, score.score, score.round)
+
+    def _say(self) -> None:
+        latest = next((score.score for score in reversed(self.progress.scores) if score.window == ALL), None)
+        note = f"round {self.progress.round} of {self.federation.rounds}"
+        self.report.progress(self.progress.round, self.federation.rounds, note if latest is None else f"{note}, {self.series.split('/')[-1]} {latest:.3f}")

@@ -1,0 +1,70 @@
+"""Small federated trainings, whole: every part but the study around them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tasks.core.step import Report
+from tasks.federated.federation import Federation
+from tasks.federated.holdings import Holdings
+from tasks.federated.local import Layout, Work, trained_names
+from tasks.federated.rounds import Rounds
+from tasks.federated.scoring import Score
+from tasks.federated.sequential import Sequential
+from tasks.federated.stacked import Stacked
+from tasks.federated.timeline import Stream
+from tasks.models.batches import Encoded
+from tasks.models.losses import example_losses
+from tests.federated.layouts import started
+
+DEVICES, RECORDS, WINDOWS = 12, 150, 3
+
+
+def federation(**changes: Any) -> Federation:
+    values = {"rounds": 9, "cohort_size": 4, "client": {"batch_size": 4, "optimizer": {"kind": "sgd", "learning_rate": 0.2}}}
+    return Federation.model_validate({**values, **changes})
+
+
+def owners() -> NDArray[np.int64]:
+    """A skewed population: some devices hold most records; one holds none."""
+    shares = np.arange(1, DEVICES, dtype=np.float64) ** 2
+    return np.random.default_rng(0).choice(DEVICES - 1, size=RECORDS, p=shares / shares.sum())
+
+
+def encoded(width: int = 12) -> Encoded:
+    generator = torch.Generator().manual_seed(5)
+    labels = torch.randint(3, (RECORDS,), generator=generator)
+    ids = torch.randint(3, 40, (RECORDS, width), generator=generator)
+    ids[:, 0] = labels + 3  # what there is to learn
+    return Encoded(ids, torch.full((RECORDS,), width), 0, torch.arange(RECORDS), labels)
+
+
+def training(folder: Path, seed: int = 0, layout: str = "sequential", **changes: Any) -> Rounds:
+    """A training that has not begun; its checks score minus the mean loss over all examples."""
+    block = federation(**changes)
+    made, _ = started("linear")
+    data = encoded()
+    work = Work(made.network, data, block.client, "cpu", trained_names(made.network, block.client.freeze))
+    made_layout: Layout = Sequential(work) if layout == "sequential" else Stacked(work, 3)
+    client = owners()
+    stream = Stream(client, np.arange(RECORDS) * WINDOWS // RECORDS, np.arange(RECORDS), DEVICES)
+
+    def check(done: int) -> list[Score]:
+        made.network.eval()
+        with torch.no_grad():
+            loss = float(example_losses(made.network, data.batch(torch.arange(RECORDS))).mean())
+        return [Score(done, -1, -loss, RECORDS)]
+
+    holdings = Holdings(stream, np.arange(RECORDS), block.timeline, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    activity = np.bincount(client, minlength=DEVICES)
+    return Rounds(block, work, made_layout, holdings, activity, check, 2, seed, folder / "checkpoints", Report(folder), "train/loss")
+
+
+def weights(rounds: Rounds) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in rounds.work.network.named_parameters()}
