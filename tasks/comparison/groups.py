@@ -12,8 +12,9 @@ from tasks.comparison.comparison import Comparison
 
 @dataclass(frozen=True)
 class GroupTable:
-    """``accuracy by group``: a head and rows of text, each as long as the head."""
+    """``accuracy by group``: a head and rows of text, each as long as the head. It stands with the other numbers of its ``prefix``."""
 
+    prefix: str
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -30,15 +31,15 @@ def group_tables(comparison: Comparison, found: Sequence[Column]) -> list[GroupT
 
 def _table(comparison: Comparison, metric: str, groups: Sequence[Column]) -> GroupTable:
     deciles = all(column.group.startswith("decile ") for column in groups)
-    title = f"{words(metric)} by {'activity: tenths of the devices, the most active last' if deciles else 'group'}"
+    prefix, title = metric.split("/")[0], f"{words(metric)} by {'activity: tenths of the devices, the most active last' if deciles else 'group'}"
     sizes = [_size(comparison, column) for column in groups]
     cells = [[cell(comparison, column, arm) or "-" for arm in comparison.arms] for column in groups]
     if len(groups) <= len(comparison.arms):
         head = (f"{column.group} ({size}\u00a0records)" if size else column.group for column, size in zip(groups, sizes, strict=True))
         rows = ((arm, *(texts[place] for texts in cells)) for place, arm in enumerate(comparison.arms))
-        return GroupTable(title, ("arm", *head), tuple(rows))
+        return GroupTable(prefix, title, ("arm", *head), tuple(rows))
     lines = ((column.group, size or "-", *texts) for column, size, texts in zip(groups, sizes, cells, strict=True))
-    return GroupTable(title, ("group", "records", *comparison.arms), tuple(lines))
+    return GroupTable(prefix, title, ("group", "records", *comparison.arms), tuple(lines))
 
 
 def _size(comparison: Comparison, column: Column) -> str:

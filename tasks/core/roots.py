@@ -36,6 +36,18 @@ def check_readable(path: Path, info: ValidationInfo) -> None:
         raise ValueError(problem)
 
 
+def named_file(path: Path, info: ValidationInfo) -> Path:
+    """The file that a spec names, absolute: beside the study's file, else in the current folder. Raises ValueError with what to do."""
+    folder = Path((info.context or {}).get("folder", "."))
+    places = [path] if path.is_absolute() else [folder / path, Path.cwd() / path]
+    check_readable(places[0], info)
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise ValueError(f"no such file: {path} (looked in {', '.join(dict.fromkeys(str(place.parent.resolve()) for place in places))})")
+    check_readable(found, info)
+    return found.resolve()
+
+
 def check_source(source: str, info: ValidationInfo) -> None:
     """The same for a source that is a folder or a hub name."""
     if is_path(source) or Path(source).is_dir():

@@ -24,18 +24,18 @@ class Asking:
         work: network and examples.
         held: what devices hold now.
         costs: the ledger.
-        seed: decides the projection of gradients.
+        seed: decides the projection of gradients, and with the round which examples are drawn.
     """
 
-    def __init__(self, work: Work, held: Held, costs: Costs, seed: int) -> None:
-        self._work, self._held, self._costs, self._seed = work, held, costs, seed
+    def __init__(self, work: Work, held: Held, costs: Costs, seed: int, round: int = 0) -> None:
+        self._work, self._held, self._costs, self._seed, self._round = work, held, costs, seed, round
 
     @torch.no_grad()
-    def losses(self, clients: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(K,) mean loss of the current model on all that each device holds."""
-        rows = [self._held.rows(int(client)) for client in clients]
+    def losses(self, clients: NDArray[np.int64], most: int | None = None) -> NDArray[np.float64]:
+        """(K,) mean loss of the current model on all that each device holds, or on ``most`` examples of it."""
+        rows = [self._some(int(client), most) for client in clients]
         flat = torch.from_numpy(np.concatenate([*rows, np.zeros(0, dtype=np.int64)]))
-        owner = torch.repeat_interleave(torch.arange(len(clients)), torch.tensor([len(part) for part in rows]))
+        owner = torch.repeat_interleave(torch.arange(len(clients)), torch.tensor([len(part) for part in rows], dtype=torch.long))
         sums = torch.zeros(len(clients), dtype=torch.float64)
         order = torch.argsort(self._work.encoded.lengths[flat], stable=True)
         self._work.network.eval()
@@ -63,6 +63,12 @@ class Asking:
             found[place] = torch.zeros(SKETCH).index_add_(0, bucket, flat * sign).numpy()
         self._costs.queried(len(clients), tokens, BOTH, found.nbytes)
         return found
+
+    def _some(self, client: int, most: int | None) -> NDArray[np.int64]:
+        rows = self._held.rows(client)
+        if most is None or len(rows) <= most:
+            return rows
+        return numpy_generator(self._seed, "asked", self._round, client).choice(rows, most, replace=False, shuffle=False)
 
     def _gradient(self, rows: torch.Tensor) -> torch.Tensor:
         loss = example_losses(self._work.network, self._work.encoded.batch(rows, self._work.device)).mean()

@@ -66,21 +66,24 @@ def _row(name: str, value: float, direction: Direction, conditions: dict[str, st
 
 
 def _participation(rounds: Rounds, population: Population, partition: str) -> Iterator[Row]:
-    """Shares of devices and of records asked at least once, how unevenly, and how many devices an update really rests on."""
+    """Shares of devices and of records asked at least once, how unevenly, and how many devices an update really rests on.
+
+    They describe: none is better high or low.
+    """
     asked = rounds.log.history.times_asked
     conditions = {"partition": partition, "rounds": str(rounds.federation.rounds)}
     devices, records = coverage(asked, population.activity)
     share: dict[str, Any] = {"conditions": conditions, "lowest": 0, "highest": 1}
-    yield _row("coverage", devices, "higher", n=len(asked), **share)
-    yield _row("record_coverage", records, "higher", n=int(population.activity.sum()), **share)
-    yield _row("participation_gini", participation_gini(asked), "lower", n=len(asked), **share)
+    yield _row("coverage", devices, "none", n=len(asked), **share)
+    yield _row("record_coverage", records, "none", n=int(population.activity.sum()), **share)
+    yield _row("participation_gini", participation_gini(asked), "none", n=len(asked), **share)
     used = [entry.weight[entry.answered] for entry in rounds.log.rounds if entry.answered.any()]
     if used:
-        yield _row("effective_cohort_size", float(np.mean([effective_cohort_size(weights) for weights in used])), "higher", conditions, lowest=0)
+        yield _row("effective_cohort_size", float(np.mean([effective_cohort_size(weights) for weights in used])), "none", conditions, lowest=0)
     limit = getattr(rounds.federation.correction, "max_weight", None)
     if limit is not None and used:
         capped = np.concatenate(used) >= limit / rounds.federation.cohort_size * (1 - 1e-12)
-        yield _row("capped_weights", float(capped.mean()), "lower", n=len(capped), **share)
+        yield _row("capped_weights", float(capped.mean()), "none", n=len(capped), **share)
 
 
 def _course(course: Course, evaluation: Evaluation, rounds: Rounds) -> Iterator[Row]:

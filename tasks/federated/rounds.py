@@ -138,7 +138,7 @@ class Rounds:
             self._records = int(self._held.activity.sum())
         availability = self.federation.availability
         available = self._ready if availability.always_on else availability.available(number, self.activity, self.seed) & self._ready
-        asking = Asking(self.work, self._held, self.costs, self.seed)
+        asking = Asking(self.work, self._held, self.costs, self.seed, number)
         return View(number, self._held.activity, available, self.log.history, asking, self.federation.client.batch_size)
 
     def _job(self, client: int, number: int) -> Job:

@@ -21,8 +21,8 @@ Needed = Literal["activity", "history", "losses", "durations", "candidate losses
 class Devices(Protocol):
     """Extra work that a strategy may ask of devices; the cost ledger counts it."""
 
-    def losses(self, clients: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(K,) mean loss of the current model on what each device holds."""
+    def losses(self, clients: NDArray[np.int64], most: int | None = None) -> NDArray[np.float64]:
+        """(K,) mean loss of the current model on what each device holds, or on ``most`` examples of it, drawn anew each round."""
 
     def gradients(self, clients: NDArray[np.int64]) -> NDArray[np.float32]:
         """(K, D) each device's gradient of the current model, projected to D numbers that keep distances nearly."""

@@ -16,6 +16,13 @@ from tasks.core.component import Component
 from tasks.core.roots import outside, roots
 
 STUDY: dict[str, Any] = {"kind": "dp-training", "name": "thief", "data": {"kind": "snips", "task": "intent"}, "model": {"kind": "linear"}}
+FEDERATED: dict[str, Any] = {
+    "kind": "fl-selection",
+    "name": "thief",
+    "data": STUDY["data"],
+    "model": {"kind": "linear"},
+    "partition": {"kind": "iid", "devices": 9},
+}
 COLUMNS = {"text": "text", "label": "label"}
 
 
@@ -29,8 +36,13 @@ def naming(place: str) -> dict[str, dict[str, Any]]:
         "files.test": {**STUDY, "data": {**tables, "test": place}},
         "hub.path": {**STUDY, "data": {"kind": "hub", "path": place, "revision": "0" * 40, "columns": COLUMNS}},
         "model pretrained.source": {**STUDY, "model": published},
+        "trace.path": {**FEDERATED, "federation": {"availability": {"kind": "trace", "path": place}}},
         "tokenizer pretrained.source": {**STUDY, "model": {"kind": "bilstm", "tokenizer": published}},
     }
+
+
+TARGETS = {"files": "secret.csv", "trace": "secret.json"}
+"""What a field would read; a model where it is none of these."""
 
 
 @pytest.fixture
@@ -41,6 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     inside.mkdir()
     for path in (inside / "in.csv", tmp_path / "secret.csv"):
         path.write_text("text,label\n" + "one,a\ntwo,b\n" * 20)
+    (tmp_path / "secret.json").write_text('{"phone": {"active": [0], "inactive": [5], "finish_time": 9}}')
     (tmp_path / "model" / "model.safetensors").write_bytes(b"")
     monkeypatch.setenv("ASSAY_ROOTS", str(inside))
     monkeypatch.setenv("ASSAY_DATA", str(tmp_path / "data"))
@@ -58,7 +71,7 @@ def refusals(study: dict[str, Any], folder: Path, allowed: tuple[Path, ...] | No
 @pytest.mark.parametrize("where", naming(""))
 @pytest.mark.parametrize("way", ["absolute", "climbing", "linked"])
 def test_a_place_outside_is_refused(folder: Path, where: str, way: str) -> None:
-    target = folder / ("secret.csv" if where.startswith("files") else "model")
+    target = folder / TARGETS.get(where.split(".")[0], "model")
     (folder / "inside" / "link").symlink_to(target)
     places = {"absolute": str(target), "climbing": f"{folder}/inside/../{target.name}", "linked": f"{folder}/inside/link"}
     study = naming(places[way])[where]

@@ -30,7 +30,7 @@ class Told:
     gradient: NDArray[np.float32]
     asked: list[NDArray[np.int64]] = field(default_factory=list)
 
-    def losses(self, clients: NDArray[np.int64]) -> NDArray[np.float64]:
+    def losses(self, clients: NDArray[np.int64], most: int | None = None) -> NDArray[np.float64]:
         self.asked.append(clients)
         return self.loss[clients]
 

@@ -64,7 +64,7 @@ CASES: dict[str, tuple[Values, Values]] = {
     "DATA-02": ({"data": {"public_size": 10, "attack_holdout": 11}}, {"data": {"public_size": 10, "attack_holdout": 10}}),
     "DATA-03": (counted(100, 89), counted(100, 90)),
     "FED-01": (federated("top-m", "horvitz-thompson"), federated("top-m")),
-    "FED-02": (federated("oort", "hajek"), federated("participation-history", "hajek")),
+    "FED-02": (federated("afl", "hajek"), federated("participation-history", "hajek")),
     "FED-03": (federated("activity-proportional"), federated("activity-proportional", alpha=0.0)),
     "FED-04": (federated("uniform", "hajek", **AWAY), federated("uniform", "none", **AWAY)),
     "FED-05": (federated("top-m", partition="iid"), federated("top-m", partition="quantity-dirichlet")),
@@ -160,7 +160,8 @@ def test_every_stage_has_a_rule() -> None:
     [
         ("FED-01", federated("threshold", "hajek")),
         ("FED-02", federated("round-robin", "horvitz-thompson")),
-        ("FED-02", federated("divfl", "horvitz-thompson")),
+        ("FED-01", federated("oort", "horvitz-thompson")),
+        ("FED-02", federated("least-recent", "horvitz-thompson")),
         ("FED-03", federated("multinomial")),
         ("FED-04", federated("uniform", "horvitz-thompson", stragglers={"over_selection": 1.3})),
         ("FED-04", federated("uniform", "horvitz-thompson", stragglers={"deadline_seconds": 2.0})),

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tasks.core.component import unkeyed
-from tasks.core.roots import check_readable
+from tasks.core.roots import named_file
 from tasks.data.columns import Columns
 from tasks.data.dataset import Dataset, RawData, Task
 
@@ -89,14 +89,8 @@ class Files(Dataset):
 
 
 def _existing(path: Path, info: ValidationInfo) -> Path:
-    """The file, absolute. Raises ValueError with what to do."""
-    folder = Path((info.context or {}).get("folder", "."))
-    places = [path] if path.is_absolute() else [folder / path, Path.cwd() / path]
-    check_readable(places[0], info)
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        raise ValueError(f"no such file: {path} (looked in {', '.join(dict.fromkeys(str(place.parent.resolve()) for place in places))})")
-    check_readable(found, info)
+    """The table, absolute. Raises ValueError with what to do."""
+    found = named_file(path, info)
     if found.suffix not in FORMATS:
         raise ValueError(f"{path}: the name must end in {', '.join(FORMATS)}")
-    return found.resolve()
+    return found

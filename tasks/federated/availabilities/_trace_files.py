@@ -1,4 +1,4 @@
-"""Files of traces: found, and read with one line on what is wrong. No heavy library: this runs when a spec is read."""
+"""Files of traces, read with one line on what is wrong. No heavy library: this runs when a spec is read."""
 
 from __future__ import annotations
 
@@ -8,24 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationInfo
-
-from tasks.core.roots import check_readable
-
 Recorded = tuple[list[float], list[float], float]
 """Seconds at which a device came, at which it went, and at which its trace ends."""
-
-
-def existing(path: Path, info: ValidationInfo) -> Path:
-    """The file, absolute. Raises ValueError with what to do."""
-    folder = Path((info.context or {}).get("folder", "."))
-    places = [path] if path.is_absolute() else [folder / path, Path.cwd() / path]
-    check_readable(places[0], info)
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        raise ValueError(f"no such file: {path} (looked in {', '.join(dict.fromkeys(str(place.parent.resolve()) for place in places))})")
-    check_readable(found, info)
-    return found.resolve()
 
 
 def read(path: Path) -> dict[str, Recorded]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from tasks.core.component import unkeyed
+from tasks.core.roots import named_file
 from tasks.federated.availabilities._memory import Memory
 from tasks.federated.availability import Availability
 
@@ -37,11 +38,11 @@ class Trace(Availability):
     @field_validator("path", mode="after")
     @classmethod
     def _readable(cls, value: Path, info: ValidationInfo) -> Path:
-        from tasks.federated.availabilities._trace_files import existing, read
+        from tasks.federated.availabilities._trace_files import read
 
         if (info.context or {}).get("saved"):  # a model that was trained under the traces needs them no more
             return value
-        found = existing(value, info)
+        found = named_file(value, info)
         read(found)
         return found
 

@@ -17,9 +17,10 @@ class PowerOfChoice(Selection):
     """The m devices with the highest loss among d candidates (Cho, Wang and Joshi, AISTATS 2022: pow-d).
 
     Candidates are drawn one after the other without replacement, each time in proportion to the records of those left. With ``loss: full``
-    each candidate reports the mean loss of the current model on all that it holds: extra work for d devices, which the cost ledger counts.
-    With ``loss: stale`` (the paper's rpow-d) the server uses the training loss that a device last reported, and devices it never heard of
-    come first: no extra work. Equal losses are ordered at random.
+    each candidate reports the mean loss of the current model on all that it holds, with ``loss: sample`` (the paper's cpow-d) on at most
+    ``examples`` of it, drawn anew each round: extra work for d devices, which the cost ledger counts. With ``loss: stale`` (its rpow-d) the
+    server uses the training loss that a device last reported, and devices it never heard of come first: no extra work. Equal losses are
+    ordered at random.
     """
 
     needs: ClassVar[tuple[Needed, ...]] = ("activity", "losses", "candidate losses")
@@ -28,9 +29,10 @@ class PowerOfChoice(Selection):
 
     kind: Literal["power-of-choice"]
     candidates: int = Field(default=60, ge=1, description="d: devices whose losses are compared; at least the cohort is.")
-    loss: Literal["full", "stale"] = Field(
-        default="full", description="Of the current model, asked of every candidate, or the training loss that each last reported."
+    loss: Literal["full", "sample", "stale"] = Field(
+        default="full", description="Of the current model on all or some examples of every candidate, or the training loss that each last reported."
     )
+    examples: int = Field(default=64, ge=1, description="With loss: sample, the most examples that a candidate scores.")
 
     def draw(self, view: View, cohort_size: int, generator: np.random.Generator) -> Cohort:
         """Candidates in proportion to records, then the highest losses."""
@@ -52,4 +54,6 @@ class PowerOfChoice(Selection):
         if self.loss == "stale":
             stale = view.history.mean_loss[asked]
             return np.where(np.isnan(stale), np.inf, stale)
-        return view.devices.losses(asked) if len(asked) else np.zeros(0)
+        if not len(asked):
+            return np.zeros(0)
+        return view.devices.losses(asked) if self.loss == "full" else view.devices.losses(asked, self.examples)
