@@ -134,6 +134,7 @@ class _Loading:
         found = self._sweep(study)
         self._trials = sweep.count(found) if found is not None else 1
         self._seeds = len(found.seeds) if found is not None else 1
+        self._claims = len(study.claims) if study is not None else 0
         arms = list(self._arms(kind, found)) if found is not None else []
         if study is not None and found is not None:
             names = sweep.point_names(found)
@@ -205,7 +206,7 @@ class _Loading:
 
     def _findings(self, arm: Arm, trial: Study) -> tuple[Finding, ...]:
         """The labels of an arm; its refusals become errors."""
-        found = findings({**trial.model_dump(mode="json"), "sweep": {"trials": self._trials, "seeds": self._seeds}})
+        found = findings({**trial.model_dump(mode="json"), "sweep": {"trials": self._trials, "seeds": self._seeds, "claims": self._claims}})
         refused = [finding for finding in found if finding.rule.verdict == "refuse"]
         paths = [tuple(finding.rule.path.split(".")) for finding in refused]
         self._refuse([(arm.source(path, self.document.value), str(finding)) for path, finding in zip(paths, refused, strict=True)])

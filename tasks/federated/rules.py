@@ -148,7 +148,7 @@ RULES = (
     ),
     Rule(
         id="FED-10",
-        when=lambda facts: bool(facts.get("federation")) and bool(facts.get("claims")) and facts.get("sweep.seeds", 5) < 5,
+        when=lambda facts: bool(facts.get("federation")) and facts.get("sweep.claims", 0) > 0 and facts.get("sweep.seeds", 5) < 5,
         verdict="label",
         sentence="descriptive: who is asked is drawn anew for each seed, and with fewer than five seeds a claim of gain is not tested",
         source="claims are tested over seeds, from five on",

@@ -73,8 +73,8 @@ CASES: dict[str, tuple[Values, Values]] = {
     "FED-08": ({**federated("uniform"), "attacks": ATTACKS}, {"attacks": ATTACKS, "data": {"attack_holdout": 100}}),
     "FED-09": (federated("participation-history"), federated("uniform")),
     "FED-10": (
-        {**federated("uniform"), "claims": [{"id": "a"}], "sweep": {"seeds": 4}},
-        {**federated("uniform"), "claims": [{"id": "a"}], "sweep": {"seeds": 5}},
+        {**federated("uniform"), "sweep": {"claims": 1, "seeds": 4}},
+        {**federated("uniform"), "sweep": {"claims": 1, "seeds": 5}},
     ),
     "MODEL-01": (
         {"data": {"kind": "synthetic-assistant", "task": "joint"}, "model": {"kind": "linear"}},

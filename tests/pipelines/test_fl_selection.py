@@ -1,0 +1,209 @@
+"""A whole federated study: the steps of its trials, what they share, the names of its numbers, and a layout that is measured once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pipelines import layouts
+from pipelines.outcome import Outcome
+from pipelines.planning import Plan, PlannedTrial, make_plan
+from specs.errors import SpecErrors
+from specs.loading import load_mapping
+from tasks.core.measures import Measures, Row
+from tasks.data.prepared import PreparedData
+from tasks.federated.federating import LOG, SCORES
+from tests.pipelines.inline import run
+from tests.pipelines.metric_names import unfit
+
+WINDOWS = {"kind": "continual", "windows": 3, "by": "count", "retention": {"kind": "last-windows", "k": 1}, "reference": "all-at-once"}
+BY_ACTIVITY = {"kind": "activity-proportional", "alpha": 1.0, "design": "poisson"}
+
+STUDY: dict[str, Any] = {
+    "kind": "fl-selection",
+    "name": "selected",
+    "data": {"kind": "synthetic-assistant", "examples": 800, "users": 60, "task": "intent", "public_size": 500, "attack_holdout": 120},
+    "partition": {"kind": "natural", "minimum_examples": 2},
+    "model": {"kind": "linear", "bigram_buckets": 64, "tokenizer": {"kind": "hashing", "buckets": 256, "max_tokens": 16}},
+    "federation": {
+        "rounds": 6,
+        "cohort_size": 8,
+        "engine": {"kind": "in-process", "layout": "sequential"},
+        "client": {"batch_size": 8, "optimizer": {"kind": "sgd", "learning_rate": 0.5}},
+    },
+    "evaluation": {"kind": "central", "every": 2, "target": 0.99},
+    "sweep": {
+        "seeds": [0, 1],
+        "arms": {
+            "uniform": {},
+            "activity": {"federation.selection": BY_ACTIVITY, "federation.correction": {"kind": "hajek", "max_weight": 3}},
+            "windows": {"federation.timeline": WINDOWS},
+            "at-once": {"federation.timeline": {"kind": "all-at-once", "windows": 3, "by": "count"}},
+            "on-devices": {"evaluation": {"kind": "federated", "every": 3}, "partition": {"kind": "label-dirichlet", "devices": 40, "alpha": 0.3}},
+        },
+    },
+}
+
+
+class Ran:
+    """The study after its one run."""
+
+    def __init__(self, outcome: Outcome, plan: Plan) -> None:
+        self.outcome, self.plan = outcome, plan
+
+    def trial(self, arm: str, seed: int = 0) -> PlannedTrial:
+        [planned] = [planned for planned in self.plan.trials if (planned.trial.arm, planned.trial.seed) == (arm, seed)]
+        return planned
+
+    def rows(self, arm: str, seed: int = 0) -> dict[str, Row]:
+        return {row.name: row for node in self.trial(arm, seed).graph.measured for row in Measures.load_rows(self.plan.store.open(node.key))}
+
+    def folder(self, arm: str, seed: int = 0) -> Path:
+        return self.plan.store.open(self.trial(arm, seed).graph.model.key)
+
+
+def at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ASSAY_STORE", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ASSAY_HOME", str(folder))
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    with pytest.MonkeyPatch.context() as patched:
+        at(tmp_path_factory.mktemp("home"), patched)
+        outcome = run(STUDY, patched)
+        yield Ran(outcome, make_plan(load_mapping(STUDY)))
+
+
+def test_every_trial_ends_and_every_number_has_a_name_of_the_design(ran: Ran) -> None:
+    assert ran.outcome.exit_code == 0 and not ran.plan.missing(verified=True)
+    for planned in ran.plan.trials:
+        rows = ran.rows(planned.trial.arm, planned.trial.seed)
+        assert not [name for name in rows if unfit(name)]
+        promised = planned.trial.study.metrics()
+        assert not [name for name in promised if name != "federated/capped_weights" and not any(found.startswith(name) for found in rows)]
+        beginnings = (*promised, "utility/accuracy/", "utility/loss/")
+        assert not [name for name in rows if not name.startswith(beginnings)]
+
+
+def test_what_was_not_reached_has_no_number(ran: Ran) -> None:
+    target = ran.rows("uniform")["federated/rounds_to_target"]
+    assert target.value is None and target.reason == "not reached in 6 rounds"
+    caught = ran.rows("windows")["federated/rounds_to_catch_up"]
+    assert caught.value is not None or "not caught up in 2 rounds" in str(caught.reason)
+
+
+def test_arms_share_a_population_and_the_reference_is_the_arm_with_all_data_at_once(ran: Ran) -> None:
+    populations = {node.key for node in ran.plan.graph if node.step.name == "partition"}
+    assert len(populations) == 2 * 3, "static, windows and another partition, for each seed's members"
+    reference = {node.inputs["reference"].key for node in ran.trial("windows").graph.nodes() if node.step.name == "catch-up"}
+    assert reference == {ran.trial("at-once").graph.model.key}
+
+
+def test_a_trial_without_its_own_seed_in_its_data_shares_the_population_over_seeds() -> None:
+    study = {**STUDY, "data": {"kind": "synthetic-assistant", "examples": 300, "task": "intent"}, "attacks": [], "sweep": {"seeds": [0, 1]}}
+    steps = [node.step.name for node in make_plan(load_mapping(study)).graph]
+    assert steps.count("partition") == 1 and steps.count("federate") == 2
+
+
+def test_the_log_holds_every_draw_with_its_probability(ran: Ran) -> None:
+    log = pd.read_parquet(ran.folder("activity") / LOG)
+    assert set(log["round"]) <= set(range(6)) and log["expected"].between(0, 1).all() and (log["weight"] > 0).all()
+    assert (log.groupby("round")["weight"].sum() <= 1 + 1e-9).all()
+    checks = pd.read_parquet(ran.folder("windows") / SCORES)
+    assert {-1, 0, 1, 2} == set(checks["window"]) and {2, 4, 6} <= set(checks["round"])
+
+
+def test_a_federated_model_is_an_artifact_like_any_other(ran: Ran) -> None:
+    folder = ran.folder("uniform")
+    assert json.loads((folder / "privacy.json").read_text()) == {"guarantee": "none"}
+    assert {"config.json", "model.safetensors", "labels.json"} <= {path.name for path in folder.iterdir()}
+    data = PreparedData(ran.plan.store.open(ran.trial("uniform").graph.data.key))
+    assert json.loads((folder / "data.json").read_text())["members"] == data.split("train")["id"].tolist()
+
+
+def test_deciles_are_of_devices_and_the_report_shows_the_course(ran: Ran) -> None:
+    assert {f"utility/accuracy/decile_{number}" for number in range(1, 11)} <= ran.rows("uniform").keys()
+    assert "utility/accuracy/device_mean" in ran.rows("on-devices") and "utility/accuracy/device_mean" not in ran.rows("uniform")
+    page = ran.outcome.report.read_text()
+    assert "utility/accuracy by round" in page
+    assert all(trial.courses["utility/accuracy"][0][0] == 0 for trial in ran.outcome.comparison.trials)
+
+
+def test_the_study_again_makes_nothing(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = run(STUDY, monkeypatch)
+    assert again.made == 0 and again.comparison.arms == ran.outcome.comparison.arms
+
+
+AUTO: dict[str, Any] = {**STUDY, "federation": {**STUDY["federation"], "engine": {"kind": "in-process"}}, "sweep": {"seeds": [0]}}
+
+
+@pytest.mark.parametrize("faster", ["stacked", "sequential"])
+def test_a_layout_is_measured_once_when_a_run_begins_and_stands_in_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faster: str) -> None:
+    at(tmp_path, monkeypatch)
+    asked: list[str] = []
+
+    def measured(study: Any, device: str) -> dict[str, Any]:
+        asked.append(device)
+        return {"layout": faster, "seconds": {}}
+
+    monkeypatch.setattr(layouts, "_measured", measured)
+    before = make_plan(load_mapping(AUTO)).trials[0]
+    assert not asked and before.trial.study.federation.engine.layout == "auto"  # type: ignore[attr-defined]
+    settled = make_plan(load_mapping(AUTO), begin=True).trials[0]
+    assert len(asked) == 1 and settled.trial.study.federation.engine.layout == faster  # type: ignore[attr-defined]
+    assert make_plan(load_mapping(AUTO)).trials[0].key == settled.key != before.key
+    make_plan(load_mapping(AUTO), begin=True)
+    assert len(asked) == 1, "what was measured is kept"
+    written = {**AUTO, "federation": {**AUTO["federation"], "engine": {"kind": "in-process", "layout": faster}}}
+    assert make_plan(load_mapping(written)).trials[0].key == settled.key
+
+
+def test_another_model_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at(tmp_path, monkeypatch)
+    asked: list[int] = []
+    monkeypatch.setattr(layouts, "_measured", lambda study, device: asked.append(1) or {"layout": "stacked"})
+    for buckets in (64, 128, 64):
+        make_plan(load_mapping({**AUTO, "model": {**AUTO["model"], "bigram_buckets": buckets}}), begin=True)
+    assert len(asked) == 2
+
+
+def test_a_model_that_learns_its_tokenizer_first_is_trained_sequentially(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at(tmp_path, monkeypatch)
+    tokenizer = {"kind": "trained", "vocabulary": 300, "corpus": {"kind": "synthetic-assistant", "examples": 100}}
+    planned = make_plan(load_mapping({**AUTO, "model": {"kind": "linear", "tokenizer": tokenizer}}), begin=True).trials[0]
+    assert planned.trial.study.federation.engine.layout == "sequential"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"utility": []}, "utility: name at least one metric"),
+        ({"utility": [{"kind": "bits-per-byte"}]}, "bits-per-byte does not judge task 'intent'"),
+        ({"federation": {"timeline": {**WINDOWS, "windows": 7}, "rounds": 6}}, "7 windows need at least as many rounds"),
+        ({"federation": {"selection": {"kind": "top-m"}, "correction": {"kind": "hajek"}}}, "[FED-01]"),
+        ({"federation": {"selection": {"kind": "afl"}, "correction": {"kind": "hajek"}}}, "[FED-02]"),
+        ({"partition": {"kind": "iid", "devices": 10}, "federation": {"selection": {"kind": "top-m"}}}, "[FED-05]"),
+        ({"federation": {"selection": {"kind": "activity-proportion"}}}, "did you mean 'activity-proportional'?"),
+        ({"partition": None}, "partition"),
+    ],
+)
+def test_a_bad_study_is_refused_in_one_line(change: dict[str, Any], said: str) -> None:
+    study = {**STUDY, "sweep": {}, **change}
+    with pytest.raises(SpecErrors) as caught:
+        load_mapping({name: value for name, value in study.items() if value is not None})
+    assert any(said in str(error) for error in caught.value.errors), caught.value.errors
+
+
+def test_claims_of_few_seeds_are_labelled() -> None:
+    claim = {"id": "a", "says": "so it is", "metric": "utility/accuracy", "arm": "activity", "versus": "uniform", "better": True}
+    few = load_mapping({**STUDY, "claims": [claim]})
+    assert "FED-10" in {label.finding.rule.id for label in few.labels}
+    many = load_mapping({**STUDY, "claims": [claim], "sweep": {**STUDY["sweep"], "seeds": [0, 1, 2, 3, 4]}})
+    assert "FED-10" not in {label.finding.rule.id for label in many.labels}
