@@ -15,6 +15,8 @@ from tasks.federated.jobs import Job, Outcomes
 from tasks.models.batches import Encoded
 
 Update = dict[str, Tensor]
+PIECE = 1 << 17
+"""Numbers that are added at once: a megabyte of float64."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,23 @@ class Sum:
     def add(self, tensors: Sequence[Tensor], weight: float) -> None:
         """Add one device's weights."""
         for total, tensor in zip(self._total, tensors, strict=True):
-            total.add_(tensor, alpha=weight)
+            _add(total, tensor, weight)
         self._weight += weight
 
     def update(self) -> list[Tensor]:
         """The sum of weight x (trained - sent). It is the sum's own memory: ask once."""
         for total, sent in zip(self._total, self._sent, strict=True):
-            total.sub_(sent, alpha=self._weight)
+            _add(total, sent, -self._weight)
         return self._total
+
+
+def _add(total: Tensor, tensor: Tensor, weight: float) -> None:
+    """total += weight x tensor, float64 and float32, in pieces that stay in the cache: at once, a float64 copy of the whole is made first."""
+    if total.device.type != "cpu" or total.numel() <= PIECE:
+        total.add_(tensor, alpha=weight)
+        return
+    for piece, other in zip(total.view(-1).split(PIECE), tensor.reshape(-1).split(PIECE), strict=True):
+        piece.add_(other, alpha=weight)
 
 
 def trained_names(network: nn.Module, freeze: Sequence[str]) -> tuple[str, ...]:
