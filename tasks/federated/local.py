@@ -86,7 +86,7 @@ def _add(total: Tensor, tensor: Tensor, weight: float) -> None:
     if total.device.type != "cpu" or total.numel() <= PIECE:
         total.add_(tensor, alpha=weight)
         return
-    for piece, other in zip(total.view(-1).split(PIECE), tensor.reshape(-1).split(PIECE), strict=True):
+    for piece, other in zip(total.view(-1).split(PIECE), tensor.reshape(-1).split(PIECE), strict=True):  # type: ignore[no-untyped-call]
         piece.add_(other, alpha=weight)
 
 

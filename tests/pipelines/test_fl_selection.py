@@ -167,8 +167,13 @@ def test_a_layout_is_measured_once_when_a_run_begins_and_stands_in_the_key(tmp_p
 
 def test_another_model_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at(tmp_path, monkeypatch)
-    asked: list[int] = []
-    monkeypatch.setattr(layouts, "_measured", lambda study, device: asked.append(1) or {"layout": "stacked"})
+    asked: list[str] = []
+
+    def measured(study: Any, device: str) -> dict[str, Any]:
+        asked.append(device)
+        return {"layout": "stacked"}
+
+    monkeypatch.setattr(layouts, "_measured", measured)
     for buckets in (64, 128, 64):
         make_plan(load_mapping({**AUTO, "model": {**AUTO["model"], "bigram_buckets": buckets}}), begin=True)
     assert len(asked) == 2
