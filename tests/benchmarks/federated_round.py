@@ -1,10 +1,11 @@
 """A round of federated training against a round of Flower's simulation, in one run, with devices that train nothing; then with real training.
 
-    python tests/benchmarks/federated_round.py [--json] [--rounds 4] [--without-flower] [--device cpu|cuda]
+    python tests/benchmarks/federated_round.py [--json] [--rounds 4] [--without-flower]
 
 Flower (simulation engine, two actors of one core each) runs in a process of its own and needs flwr[simulation]; its rounds are timed where an
 aggregation ends, after the first. Ours are whole rounds too: availability, draw, jobs, local training that changes nothing, the float64 sum, the
-server's step, the log. Real training is 50 devices with the language model of specs/fl_selection/irc_static.yaml, 16 messages each, one epoch.
+server's step, the log. Real training is 50 devices with the language model of specs/fl_selection/irc_static.yaml, 16 messages each, one epoch, on one core, and on a CUDA
+device where there is one.
 """
 
 from __future__ import annotations
@@ -142,6 +143,7 @@ def idle_rows(rounds: int, flower: bool) -> Iterator[dict[str, Any]]:
 
 def training_rows(rounds: int, flower: bool, device: str) -> Iterator[dict[str, Any]]:
     """50 devices that train a language model: each layout of ours, and Flower."""
+    torch.set_num_threads(1)
     network = language_model().to(device)
     encoded, client = messages(1_000)
     federation = Federation.model_validate({"rounds": 1000, "cohort_size": 50, "client": {"batch_size": 8}})
@@ -164,11 +166,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--without-flower", action="store_true")
-    parser.add_argument("--device", default="cpu")
     given = parser.parse_args()
     torch.set_num_threads(2)
     rows = []
-    for rows_of in (idle_rows(given.rounds, not given.without_flower), training_rows(given.rounds, not given.without_flower, given.device)):
+    devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    training = (training_rows(given.rounds, not given.without_flower, device) for device in devices)
+    for rows_of in (idle_rows(given.rounds, not given.without_flower), *training):
         for found in rows_of:
             rows.append(found)
             if not given.json:
