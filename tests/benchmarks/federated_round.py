@@ -3,9 +3,9 @@
     python tests/benchmarks/federated_round.py [--json] [--rounds 4] [--without-flower]
 
 Flower (simulation engine, two actors of one core each) runs in a process of its own and needs flwr[simulation]; its rounds are timed where an
-aggregation ends, after the first. Ours are whole rounds too: availability, draw, jobs, local training that changes nothing, the float64 sum, the
-server's step, the log. Real training is 50 devices with the language model of specs/fl_selection/irc_static.yaml, 16 messages each, one epoch, on one core, and on a CUDA
-device where there is one.
+aggregation ends, after the first. Ours are whole rounds too: availability, draw, jobs, local training that changes nothing, the float64 sum,
+the server's step, the log. Real training is 50 devices with the language model of specs/fl_selection/irc_static.yaml, 16 messages each, one
+epoch, on one core, and on a CUDA device where there is one.
 """
 
 from __future__ import annotations
