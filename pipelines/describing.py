@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipelines.datarules import check_data, labels
+from pipelines.layouts import unsettled
 from pipelines.planning import Plan, PlannedTrial
 from tasks.core.graph import Node
 from tasks.runtime.devices import pool_size
@@ -80,6 +81,8 @@ def print_plan(plan: Plan) -> None:
     for arm, said in guarantees(plan).items():
         console.print(f"guarantee of {arm}: {said}", markup=False)
     console.print("steps of a trial: " + " -> ".join(dict.fromkeys(node.step.name for node in plan.trials[0].graph.nodes())), markup=False)
+    if any(unsettled(planned.trial.study) for planned in plan.trials):
+        console.print("federation.engine.layout: auto is measured when the study first runs here; until then no step of a federated trial is known")
     checks = check_data(plan)
     for label in labels(plan, checks):
         console.print(f"label: {label}", markup=False, style="yellow")

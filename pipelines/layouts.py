@@ -22,18 +22,19 @@ def settled(loaded: Loaded, store: Store, begin: bool) -> Loaded:
 
     Where nothing was measured and nothing runs, ``auto`` stays, and with it a key that no artifact has.
     """
-    if not any(_is_auto(trial.study) for trial in loaded.trials):
+    if not any(unsettled(trial.study) for trial in loaded.trials):
         return loaded
     device = _device(loaded.study.execution.device)
     return replace(loaded, trials=tuple(replace(trial, study=_settled(trial.study, store, begin, device)) for trial in loaded.trials))
 
 
-def _is_auto(study: Study) -> bool:
+def unsettled(study: Study) -> bool:
+    """Whether a study leaves its layout to a measurement that was not made yet."""
     return getattr(getattr(getattr(study, "federation", None), "engine", None), "layout", None) == "auto"
 
 
 def _settled(study: Any, store: Store, begin: bool, device: str) -> Study:
-    if not _is_auto(study):
+    if not unsettled(study):
         return study  # type: ignore[no-any-return]
     layout = _layout(study, store, begin, device)
     if layout is None:

@@ -29,7 +29,7 @@ def write_population(partition: Partition, timeline: Timeline, prepared: Prepare
     population = build(partition, train, test, whole, tested, seed)
     if not len(population.names):
         raise DataError(f"partition {partition.kind}: no device holds a record; lower minimum_examples")
-    train_window, test_window = timeline.windows([_times(train), _times(test)], population.train)
+    train_window, test_window = timeline.windows_of([_times(train), _times(test)], population.train)
     population = replace(population, train_window=train_window, test_window=test_window)
     population.save(folder)
     (folder / DEALT).write_text(json.dumps({"partition": said(partition)}) + "\n")

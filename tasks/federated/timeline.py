@@ -41,7 +41,7 @@ class Timeline(Component, ABC):
         """How many windows there are; 1 where data is not cut."""
         return 1
 
-    def windows(self, times: Sequence[Sequence[str] | NDArray[np.object_]], devices: NDArray[np.int64] | None = None) -> list[NDArray[np.int64]]:
+    def windows_of(self, times: Sequence[Sequence[str] | NDArray[np.object_]], devices: NDArray[np.int64] | None = None) -> list[NDArray[np.int64]]:
         """The window of every record, from 0, for each of several splits (train first) by their times; ``devices`` is whose each training record
         is. Raises DataError."""
         import numpy as np

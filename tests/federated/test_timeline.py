@@ -39,7 +39,7 @@ def days(*days: int) -> NDArray[np.object_]:
 
 
 def cut(by: str, windows: int, train: NDArray[np.object_], test: NDArray[np.object_]) -> list[list[int]]:
-    return [part.tolist() for part in windowed(by=by, windows=windows).windows([train, test])]
+    return [part.tolist() for part in windowed(by=by, windows=windows).windows_of([train, test])]
 
 
 def stream() -> Stream:
@@ -49,7 +49,7 @@ def stream() -> Stream:
 def test_static_is_one_window_of_everything() -> None:
     static = timeline("static")
     assert (static.windowed, static.window_count) == (False, 1)
-    assert [part.tolist() for part in static.windows([texts(None, None), texts(None)])] == [[0, 0], [0]]
+    assert [part.tolist() for part in static.windows_of([texts(None, None), texts(None)])] == [[0, 0], [0]]
     assert static.held(stream(), 0, 0).all() and static.window_of_round(7, 9) == 0
     assert static.cut() == static == static.at_once()
 
@@ -95,7 +95,7 @@ def test_the_stream_of_each_device_is_cut_where_devices_are_known() -> None:
     generator = np.random.default_rng(0)
     devices = (generator.random(3_000) ** 3 * 300).astype(np.int64)
     when = texts(*(f"{value:05d}" for value in generator.permutation(3_000)))
-    train, test = windowed(by="count", windows=4).windows([when, when[:8]], devices)
+    train, test = windowed(by="count", windows=4).windows_of([when, when[:8]], devices)
     for device in range(300):
         mine = np.flatnonzero(devices == device)
         own = train[mine[np.argsort(when[mine])]]
@@ -107,7 +107,7 @@ def test_the_stream_of_each_device_is_cut_where_devices_are_known() -> None:
 def test_devices_with_one_record_have_it_in_any_window() -> None:
     """10,000 devices of one record: each window gets a quarter, within 5 standard deviations: false alarm under 3e-6. Without the coin, all
     would fall into the first window."""
-    train = windowed(by="count", windows=4).windows([texts(*[None] * 10_000)], np.arange(10_000))[0]
+    train = windowed(by="count", windows=4).windows_of([texts(*[None] * 10_000)], np.arange(10_000))[0]
     assert (np.abs(np.bincount(train, minlength=4) - 2_500) < 5 * np.sqrt(10_000 * 3 / 16)).all()
 
 
@@ -132,7 +132,7 @@ def test_distinct_times_are_cut_evenly() -> None:
     for records in range(12, 40):
         for windows in (2, 3, 5, 12):
             order = np.random.default_rng(records).permutation(records)
-            found = windowed(by="time", windows=windows).windows([texts(*(f"{value:03d}" for value in order))])[0]
+            found = windowed(by="time", windows=windows).windows_of([texts(*(f"{value:03d}" for value in order))])[0]
             sizes = np.bincount(found, minlength=windows)
             assert sizes.max() - sizes.min() <= 1 and (np.diff(found[np.argsort(order)]) >= 0).all()
 
@@ -186,7 +186,7 @@ def test_all_at_once_holds_everything_and_is_cut_as_continual_is() -> None:
     assert (reference.windowed, reference.window_count) == (True, 3)
     assert reference.held(stream(), 0, 0).all()
     part = [texts(*[None] * 7)]
-    assert reference.windows(part)[0].tolist() == continual.windows(part)[0].tolist()
+    assert reference.windows_of(part)[0].tolist() == continual.windows_of(part)[0].tolist()
 
 
 def test_only_what_cuts_the_data_is_part_of_the_population() -> None:

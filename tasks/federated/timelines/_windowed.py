@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from tasks.federated.timeline import Timeline
 
@@ -19,12 +19,9 @@ By = Literal["time", "calendar", "count"]
 class Windowed(Timeline):
     """Windows of data, and rounds split evenly over them; where that does not come out even, earlier windows get one round more."""
 
-    model_config = ConfigDict(serialize_by_alias=True)
-
     windowed: ClassVar[bool] = True
 
-    # Written 'windows' everywhere but in Python, where that is the method that cuts.
-    parts: int = Field(alias="windows", ge=2, le=10_000, description="How many windows data is cut into; rounds are split evenly over them.")
+    windows: int = Field(ge=2, le=10_000, description="How many windows data is cut into; rounds are split evenly over them.")
     by: By = Field(
         default="time",
         description="time: windows of about equally many training records, cut at points in time; calendar: of equal length in time; "
@@ -34,9 +31,9 @@ class Windowed(Timeline):
     @property
     def window_count(self) -> int:
         """As many as the spec says."""
-        return self.parts
+        return self.windows
 
-    def windows(self, times: Sequence[Sequence[str] | NDArray[np.object_]], devices: NDArray[np.int64] | None = None) -> list[NDArray[np.int64]]:
+    def windows_of(self, times: Sequence[Sequence[str] | NDArray[np.object_]], devices: NDArray[np.int64] | None = None) -> list[NDArray[np.int64]]:
         """The window of every record, from 0, for each split (train first). Raises DataError.
 
         Points in time follow from the training records alone: test records before the first fall into the first window, those after the
@@ -45,12 +42,12 @@ class Windowed(Timeline):
         """
         from tasks.federated.timelines._cuts import cut
 
-        return cut(self.by, self.parts, times, devices)
+        return cut(self.by, self.windows, times, devices)
 
     def window_of_round(self, round: int, rounds: int) -> int:
         """Even shares of rounds."""
-        size, more = divmod(rounds, self.parts)
+        size, more = divmod(rounds, self.windows)
         longer = more * (size + 1)
         if round < longer:
             return round // (size + 1)
-        return min(more + (round - longer) // max(1, size), self.parts - 1)
+        return min(more + (round - longer) // max(1, size), self.windows - 1)
