@@ -93,8 +93,12 @@ def widest(comparison: Comparison, found: Sequence[Column], metric: str) -> Colu
 
 
 def marks_explained(found: Sequence[Column]) -> list[str]:
-    """For each column that has a mark, the conditions in which it differs from its twins: ``loss (a): task intent``."""
-    return [f"{column.title}: {differing}" for column in found if (differing := in_what_it_differs(column, found))]
+    """For columns that have a mark, the conditions in which they differ from their twins: ``loss, accuracy (a): task intent``."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for column in found:
+        if not column.group and (differing := in_what_it_differs(column, found)):
+            alike.setdefault((column.mark, differing), []).append(words(column.metric))
+    return [f"{', '.join(names)} ({mark}): {differing}" for (mark, differing), names in alike.items()]
 
 
 def in_what_it_differs(column: Column, found: Sequence[Column]) -> str:

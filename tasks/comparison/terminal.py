@@ -46,8 +46,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 
 def _shown(found: list[Column]) -> list[Column]:
     """Without delta, which stands in the guarantee, and without single groups, unless fairness has nothing else."""
-    whole = [column for column in found if column.metric != DELTA and not column.group]
-    return whole if any(column.prefix == "fairness" for column in whole) else [column for column in found if column.metric != DELTA]
+    told = any(column.prefix == "fairness" and not column.group for column in found)
+    return [column for column in found if column.metric != DELTA and (not column.group or (column.prefix == "fairness" and not told))]
 
 
 def _print_guarantees(comparison: Comparison, console: Console) -> None:

@@ -48,7 +48,8 @@ class Course:
 
 def federated_measures(rounds: Rounds, metric: UtilityMetric, evaluation: Evaluation, population: Population, partition: str, device: str) -> Measures:
     """All numbers of one training, and its course. ``partition`` says how devices were made."""
-    conditions = {"partition": partition, "rounds": str(rounds.federation.rounds), "scored": metric.kind, "evaluation": evaluation.kind}
+    on_devices = {"partition": partition} if evaluation.kind == "federated" else {}
+    conditions = {"rounds": str(rounds.federation.rounds), "scored": metric.kind, "evaluation": evaluation.kind, **on_devices}
     course = Course(rounds.progress.scores, metric, conditions)
     rows = (
         *_participation(rounds, population, partition),

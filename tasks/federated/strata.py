@@ -26,7 +26,8 @@ FEWEST_DEVICES = 5
 
 
 def strata_measures(metrics: Sequence[UtilityMetric], evaluation: Evaluation, predicted: Path, population: Path, seed: int) -> Measures:
-    """For each metric its value on the test records of each decile of devices by activity (10 is the most active), with an interval over devices.
+    """For each metric its value on the test records of each decile of devices by activity (10 is the most active), with an interval over devices;
+    nothing where all devices are equally active.
 
     Where devices hold the test data, also the mean and the lowest or highest decile of the devices' own scores.
     """
@@ -41,7 +42,8 @@ def strata_measures(metrics: Sequence[UtilityMetric], evaluation: Evaluation, pr
         scored = metric.score(records)
         common = {"direction": metric.direction, "lowest": metric.lowest, "highest": metric.highest}
         conditions = {"data": facts["data"], "split": facts["split"], "partition": dealt_by(population)}
-        rows += _by_decile(metric, scored, there, common, conditions, seed)
+        if np.ptp(there.activity) > 1:  # where all devices hold as many records none is light
+            rows += _by_decile(metric, scored, there, common, conditions, seed)
         if by_device:
             rows += _of_devices(metric, scored, there, common, conditions, seed)
     return Measures(tuple(rows))

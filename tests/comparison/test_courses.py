@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
+
 from tasks.comparison.columns import columns, split_group
 from tasks.comparison.compare import compare
 from tasks.comparison.comparison import Comparison
 from tasks.comparison.courses import course_plots, decile_plots
+from tasks.comparison.terminal import print_comparison
 from tests.comparison.studies import METRIC, facts, reported, row, trials
 
 COURSES = {"plain": ((0.0, 0.1), (10.0, 0.5), (20.0, 0.6)), "other": ((0.0, 0.1), (5.0, 0.2), (10.0, 0.7), (20.0, 0.9))}
@@ -63,3 +66,9 @@ def test_names_of_groups_are_split_off() -> None:
     assert split_group("utility/loss/decile_10") == ("utility/loss", "decile 10")
     assert split_group("fairness/accuracy/by_group/north") == ("fairness/accuracy", "north")
     assert split_group("utility/loss/device_worst_decile") == ("utility/loss/device_worst_decile", "")
+
+
+def test_a_terminal_shows_no_tenths(capsys: pytest.CaptureFixture[str]) -> None:
+    print_comparison(study())
+    said = capsys.readouterr().out
+    assert "accuracy" in said and "decile" not in said
