@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 
-import pytest
+from rich.console import Console
 
 from tasks.comparison.columns import columns, split_group
 from tasks.comparison.compare import compare
@@ -68,7 +69,8 @@ def test_names_of_groups_are_split_off() -> None:
     assert split_group("utility/loss/device_worst_decile") == ("utility/loss/device_worst_decile", "")
 
 
-def test_a_terminal_shows_no_tenths(capsys: pytest.CaptureFixture[str]) -> None:
-    print_comparison(study())
-    said = capsys.readouterr().out
+def test_a_terminal_shows_no_tenths() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    print_comparison(study(), console)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
     assert "accuracy" in said and "decile" not in said
