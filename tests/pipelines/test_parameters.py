@@ -11,6 +11,7 @@ from prefect.utilities.callables import parameter_schema
 
 from pipelines.dp_training import dp_training
 from pipelines.parameters import filled_in, form_schema
+from specs.kinds import kinds, study_class
 from specs.loading import load_mapping
 from specs.schemas.dp_training import DpTrainingStudy
 
@@ -97,3 +98,30 @@ def test_references_are_followed_however_deep() -> None:
         "$ref": "#/$defs/A",
     }
     assert form_schema(deep)["properties"]["b"] == {"type": "integer", "title": "B", "position": 0}
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_the_form_of_every_kind_has_only_words_that_the_page_draws(kind: str) -> None:
+    found = form_schema(study_class(kind).model_json_schema())
+    assert not [word for part in parts(found) for word in UNKNOWN if word in part]
+    assert set(found["properties"]) == set(study_class(kind).model_fields)
+    said = [name for name, field in found["properties"].items() if not field.get("description") and name not in ("kind",)]
+    assert not said
+
+
+def test_a_federated_study_is_filled_in_by_its_form() -> None:
+    found = form_schema(study_class("fl-selection").model_json_schema())
+    order = sorted(found["properties"], key=lambda name: found["properties"][name]["position"])
+    assert order[:7] == ["kind", "name", "question", "data", "partition", "model", "federation"]
+    sent = {
+        "kind": "fl-selection",
+        "name": "sent",
+        "data": {"kind": "synthetic-assistant", "task": "intent"},
+        "partition": {"kind": "iid", "devices": 10},
+        "model": {"kind": "linear"},
+        "federation": {"rounds": 3, "selection": {"kind": "uniform"}, "correction": None, "timeline": None},
+        "evaluation": None,
+    }
+    jsonschema.validate(sent, found)
+    plain = {name: value for name, value in sent.items() if value is not None} | {"federation": {"rounds": 3, "selection": {"kind": "uniform"}}}
+    assert load_mapping(filled_in(sent)).study == load_mapping(plain).study
