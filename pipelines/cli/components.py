@@ -52,6 +52,8 @@ def _fields(member: type[Component]) -> None:
     tasks = getattr(member, "tasks", ())
     if tasks:
         typer.echo(f"\ntasks: {', '.join(tasks)}")
+    for name, said in getattr(member, "stated", dict)().items():
+        typer.echo(f"\n{name}: {said}")
     typer.echo("\nfields:")
     for name, field in member.model_fields.items():
         if name == "kind":

@@ -80,6 +80,16 @@ class Selection(Component, ABC):
     positive: ClassVar[bool] = True
     exact: ClassVar[bool] = False
 
+    @classmethod
+    def stated(cls) -> dict[str, str]:
+        """What a person must know of the strategy, by name: what it asks of devices, its probabilities, whether it is unbiased."""
+        never = "" if cls.positive else "; some devices are never asked, or with a probability that no correction undoes"
+        return {
+            "needs": ", ".join(cls.needs) or "nothing of devices",
+            "inclusion probabilities": ("exact" if cls.exact else "not known exactly") + never,
+            "unbiased": cls.unbiased,
+        }
+
     @abstractmethod
     def draw(self, view: View, cohort_size: int, generator: np.random.Generator) -> Cohort:
         """The cohort of a round: a function of what the view holds and of the generator, which follows from (seed, round)."""

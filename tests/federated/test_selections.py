@@ -166,3 +166,12 @@ def test_reading_selections_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", SELECTIONS.members())
+def test_every_strategy_states_what_it_asks_its_probabilities_and_its_bias(kind: str) -> None:
+    member = SELECTIONS.members()[kind]
+    assert issubclass(member, Selection)
+    said = member.stated()
+    assert set(said) == {"needs", "inclusion probabilities", "unbiased"} and all(said.values())
+    assert said["inclusion probabilities"].startswith("exact") is member.exact
