@@ -21,11 +21,18 @@ Course = tuple[tuple[float, float], ...]
 def course_plots(comparison: Comparison) -> list[Plot]:
     """A line per arm: the mean over seeds after each round that was checked, each seed faint behind it."""
     names = dict.fromkeys(name for trial in comparison.trials for name in trial.courses)
-    return [Plot(f"{name} by round", _courses(comparison, name), "A line is the mean over seeds; each seed is a faint line behind it.") for name in names]
+    return [
+        Plot(
+            f"{name} by round",
+            _courses(comparison, name),
+            "A line is the mean over seeds; each seed is a faint line behind it. The untrained model's score may lie outside.",
+        )
+        for name in names
+    ]
 
 
 def _courses(comparison: Comparison, name: str) -> str:
-    made, axes = figure(7.2, 4.4)
+    made, axes = figure(8.4, 4.4)
     shown = [arm for arm in comparison.arms if _of(comparison, arm, name)]
     for arm, look in zip(shown, _looks(comparison, shown), strict=True):
         courses = _of(comparison, arm, name)
@@ -33,11 +40,21 @@ def _courses(comparison: Comparison, name: str) -> str:
             for course in courses:
                 axes.plot(*zip(*course, strict=True), color=look["color"], linewidth=0.6, alpha=0.25)
         axes.plot(*zip(*_mean(courses), strict=True), label=plain(short(arm)), linewidth=1.8, **look)
+    _after_the_first(axes, [point for arm in shown for course in _of(comparison, arm, name) for point in course])
     value = next((values[name] for values in comparison.arms.values() if name in values), Value(value=None))
     axes.set_xlabel("round")
     axes.set_ylabel(plain(f"{words(name)} ({better(value)})"))
     _legend(axes, len(shown))
     return svg(made)
+
+
+def _after_the_first(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
+    """Cut the scale to what was scored after the first round: an untrained model is so far off that nothing else could be told apart."""
+    first = min(x for x, _ in points)
+    later = [y for x, y in points if x > first]
+    if later and max(later) > min(later):
+        margin = 0.06 * (max(later) - min(later))
+        axes.set_ylim(min(later) - margin, max(later) + margin)
 
 
 def _of(comparison: Comparison, arm: str, name: str) -> list[Course]:
@@ -64,7 +81,7 @@ def decile_plots(comparison: Comparison, found: Sequence[Column]) -> list[Plot]:
 
 
 def _deciles(comparison: Comparison, metric: str, columns: Mapping[int, Column]) -> str:
-    made, axes = figure(7.2, 4.0)
+    made, axes = figure(8.4, 4.0)
     numbers = {decile: column.measured(comparison) for decile, column in sorted(columns.items())}
     shown = [arm for arm in comparison.arms if any(arm in values for values in numbers.values())]
     way = Value(value=None)
@@ -94,4 +111,4 @@ def _looks(comparison: Comparison, arms: Sequence[str]) -> list[dict[str, Any]]:
 
 def _legend(axes: Axes, arms: int) -> None:
     if arms > 1:
-        axes.legend(fontsize=8, frameon=False, ncols=1 if arms <= 8 else 2)
+        axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -6,12 +6,14 @@ import math
 
 
 def number(value: float | None) -> str:
-    """``0.913``, ``12.4``, ``1,530``, ``2.1e-07``; a dash where there is none."""
+    """``0.913``, ``12.4``, ``1,530``, ``6.55e+11``, ``2.1e-07``; a dash where there is none."""
     if value is None:
         return "-"
     size = abs(value)
     if size == 0:
         return "0"
+    if size >= 1e8:
+        return f"{value:.2e}"
     if size >= 1000:
         return f"{value:,.0f}"
     if size < 0.0005:
