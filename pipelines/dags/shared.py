@@ -9,14 +9,17 @@ from specs.sweep import changed
 from tasks.attacks.blind import BLIND, BlindBaseline, BlindConfig
 from tasks.core.fingerprint import digest
 from tasks.core.graph import Graph, Node
-from tasks.core.measures import Measurement, Need, Predictions, ReferenceModel, ShadowModels
+from tasks.core.measures import FineTuned, Measurement, Need, Predictions, PreparedOther, ReferenceModel, ShadowModels, TrainedOther
 from tasks.core.measuring import MEASURE, NEEDED, MeasureConfig
 from tasks.core.seeds import derive
-from tasks.data.dataset import Dataset
+from tasks.data.dataset import DATASETS, Dataset
 from tasks.data.steps import PREPARE, PrepareConfig, seed_matters
-from tasks.models.model import Model
+from tasks.models.model import MODELS, Model
 from tasks.models.steps import PREDICT, PredictConfig
+from tasks.privacy.mechanisms.none import NoPrivacy
 from tasks.text.steps import FIT_TOKENIZER, FitTokenizerConfig
+from tasks.training.steps import FINE_TUNE, TRAIN, FineTuneConfig, TrainConfig
+from tasks.training.training import Training
 
 Train = Callable[[Graph, Any, int, str], tuple[Node, Node]]
 """A kind's own training: (graph, study, seed, label) to (prepared data, model artifact)."""
@@ -68,4 +71,30 @@ def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: 
     if isinstance(need, ReferenceModel):
         data, model = train(graph, changed(study, need.changes), seed, f"reference {need.label} {label}")
         return [(f"reference/{need.label}", model), (f"reference/{need.label}/data", data)]
+    if isinstance(need, FineTuned):
+        _, model = train(graph, study, seed, label)
+        data = prepare(graph, _dataset(need.data), seed, f"{need.data['kind']} {label}")
+        how = FineTuneConfig(training=Training.model_validate(need.training))
+        tuned = graph.add(FINE_TUNE, how, {"data": data, "base": model}, seed, f"fine-tune on {need.data['kind']} {label}")
+        return [("fine-tuned", tuned), ("fine-tuned/data", data)]
+    if isinstance(need, PreparedOther):
+        return [(f"data/{need.label}", prepare(graph, _dataset(need.data), seed, f"{need.label} {label}"))]
+    if isinstance(need, TrainedOther):
+        return _trained_other(graph, need, seed, label)
     raise TypeError(f"no step makes a need of type {type(need).__name__}")
+
+
+def _trained_other(graph: Graph, need: TrainedOther, seed: int, label: str) -> list[tuple[str, Node]]:
+    data = prepare(graph, _dataset(need.data), seed, f"{need.label} {label}")
+    model = MODELS.parse(need.model)
+    assert isinstance(model, Model)
+    config = TrainConfig(model=model, training=Training.model_validate(need.training), privacy=NoPrivacy(kind="none"), randomness="reproducible")
+    inputs = {"data": data, **model_inputs(graph, model, {}, label)}
+    node = graph.add(TRAIN, config, inputs, seed, f"train {need.label} {label}")
+    return [(f"trained/{need.label}", node), (f"trained/{need.label}/data", data)]
+
+
+def _dataset(block: Mapping[str, Any]) -> Dataset:
+    found = DATASETS.parse(block)
+    assert isinstance(found, Dataset)
+    return found

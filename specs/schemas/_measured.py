@@ -22,6 +22,7 @@ _UTILITY_OF_TASK = {
     "joint": ("accuracy", "slot-f1", "loss"),
     "tagging": ("slot-f1", "loss"),
     "lm": ("bits-per-byte", "loss"),
+    "mlm": ("loss",),
 }
 
 

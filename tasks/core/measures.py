@@ -122,6 +122,32 @@ class ReferenceModel(Need):
     changes: dict[str, Any] = {}
 
 
+class FineTuned(Need):
+    """The target's body with new answer layers, trained on other data. Named ``fine-tuned`` with its prepared data ``fine-tuned/data``.
+
+    ``data`` and ``training`` are the resolved blocks as plain values.
+    """
+
+    data: dict[str, Any]
+    training: dict[str, Any]
+
+
+class PreparedOther(Need):
+    """Another dataset, prepared: resolved block as plain values. Named ``data/<label>``."""
+
+    label: str
+    data: dict[str, Any]
+
+
+class TrainedOther(Need):
+    """A model trained on other data, whatever the target: resolved blocks as plain values. Named ``trained/<label>``, its data ``trained/<label>/data``."""
+
+    label: str
+    data: dict[str, Any]
+    model: dict[str, Any]
+    training: dict[str, Any]
+
+
 class Measurement(Component, ABC):
     """Base of utility metrics, attacks and fairness metrics.
 

@@ -22,10 +22,11 @@ class StepConfig(BaseModel):
 class Report:
     """How a step speaks while it works: progress with time left, and series of metrics.
 
-    Both go to files in the step's scratch folder, which the coordinator reads; a step talks to no tracker.
+    ``device`` is where heavy work may run. Both go to files in the step's scratch folder, which the coordinator reads; a step talks to no tracker.
     """
 
     folder: Path
+    device: str = "cpu"
     _last: float = field(default=0.0, repr=False)
 
     def progress(self, done: float, total: float, note: str = "") -> None:

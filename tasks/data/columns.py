@@ -17,6 +17,7 @@ NEEDED = {
     "tagging": ("tokens", "slots"),
     "joint": ("text", "label", "tokens", "slots"),
     "lm": ("text",),
+    "mlm": ("text",),
 }
 """The words of a record that each task cannot do without."""
 

@@ -16,7 +16,7 @@ from tasks.core.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-Task = Literal["intent", "tagging", "joint", "qa", "seq2seq", "lm"]
+Task = Literal["intent", "tagging", "joint", "qa", "seq2seq", "lm", "mlm"]
 
 
 class DataError(UserError):

@@ -12,31 +12,44 @@ from tasks.models._lstm import BiLstmLayer, packed, padded
 
 
 class BiLstmNetwork(nn.Module):
-    """Logits ``intent`` (B, C) and ``slots`` (B, L, S), each where it has labels. ``fused`` chooses the kernel, not the result."""
+    """Logits ``intent`` (B, C) and ``slots`` (B, L, S), each where it has labels, and ``mlm`` (B, L, V) where ``masked``.
+
+    ``fused`` chooses the kernel, not the result.
+    """
 
     fused = True
 
-    def __init__(self, vocabulary: int, embedding: int, hidden: int, layers: int, dropout: float, pad_id: int, labels: int, slots: int) -> None:
+    def __init__(
+        self, vocabulary: int, embedding: int, hidden: int, layers: int, dropout: float, pad_id: int, labels: int, slots: int, masked: bool = False
+    ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, embedding, padding_idx=pad_id)
         self.layers = nn.ModuleList(BiLstmLayer(2 * hidden if layer else embedding, hidden) for layer in range(layers))
         self.dropout = nn.Dropout(dropout)
         self.intent = nn.Linear(2 * hidden, labels) if labels else None
         self.slots = nn.Linear(2 * hidden, slots) if slots else None
+        self.mlm = nn.Linear(2 * hidden, vocabulary) if masked else None
         nn.init.normal_(self.embedding.weight, std=0.5)
         with torch.no_grad():
             self.embedding.weight[pad_id].zero_()
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
-        """Padding stands at the end of each row and changes nothing."""
-        states = self.dropout(self.embedding(input_ids))
+    def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
+        """(B, L, 2H) of the last layer."""
+        states: Tensor = self.dropout(self.embedding(input_ids))
         for index, layer in enumerate(self.layers):
             states = self.dropout(states) if index else states
             states = padded(layer.fused(packed(states, attention_mask)), states.shape[1]) if self.fused else layer(states, attention_mask)  # type: ignore[operator]
+        return states
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
+        """Padding stands at the end of each row and changes nothing."""
+        states = self.states(input_ids, attention_mask, position_ids)
         logits = {}
         if self.intent is not None:
             hidden = states.masked_fill(~attention_mask.unsqueeze(-1), torch.finfo(states.dtype).min)
             logits["intent"] = self.intent(self.dropout(hidden.amax(dim=1)))
         if self.slots is not None:
             logits["slots"] = self.slots(self.dropout(states))
+        if self.mlm is not None:
+            logits["mlm"] = self.mlm(self.dropout(states))
         return logits

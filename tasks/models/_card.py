@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 TEMPLATE = "card.md.jinja"
 LONGEST, MOST_LABELS = 100, 300
-PIPELINES = {"intent": "text-classification", "joint": "text-classification", "tagging": "token-classification", "lm": "text-generation"}
+PIPELINES = {"intent": "text-classification", "joint": "text-classification", "tagging": "token-classification", "lm": "text-generation", "mlm": "fill-mask"}
 TASKS = {
     "intent": "names what a text wants: one label per text",
     "joint": "names what a text wants, and the part each word plays: one label per text, one tag per word",
     "tagging": "names the part each word plays: one tag per word",
     "lm": "predicts the next token of a text",
+    "mlm": "predicts hidden tokens of a text",
 }
 DATA = {
     "kind": "data set",

@@ -1,8 +1,10 @@
-"""What a transformer encoder answers with: one label from the first token, one tag per token."""
+"""What a transformer encoder answers with: one label from all tokens, one tag per token, or the token that is hidden."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
+
+from tasks.models.model import TaskShape
 
 
 class Heads(nn.Module):
@@ -24,3 +26,23 @@ class Heads(nn.Module):
         if self.slots is not None:
             logits["slots"] = self.slots(self.dropout(states))
         return logits
+
+
+class MaskedHead(nn.Module):
+    """Logits ``mlm`` (B, L, V) of hidden states, against the input vectors of all tokens (Devlin et al., NAACL 2019)."""
+
+    def __init__(self, vectors: nn.Embedding) -> None:
+        super().__init__()
+        size = vectors.embedding_dim
+        self.transform = nn.Sequential(nn.Linear(size, size), nn.GELU(), nn.LayerNorm(size))
+        self.decoder = nn.Linear(size, vectors.num_embeddings)
+        self.decoder.weight = vectors.weight
+
+    def forward(self, states: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
+        """Every place answers; which count, the loss knows."""
+        return {"mlm": self.decoder(self.transform(states))}
+
+
+def heads_of(shape: TaskShape, hidden_size: int, dropout: float) -> Heads:
+    """The heads of a task's labels and tags."""
+    return Heads(hidden_size, len(shape.labels), len(shape.slots), dropout)

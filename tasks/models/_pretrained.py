@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from tasks.core.seeds import torch_seeded
-from tasks.models._transformers import CausalNetwork, EncoderNetwork
+from tasks.models._heads import heads_of
+from tasks.models._transformers import CausalNetwork, EncoderNetwork, MaskedNetwork
 from tasks.models.model import ModelError, TaskShape
 
 if TYPE_CHECKING:
@@ -29,11 +30,10 @@ def pretrained_network(block: Any, shape: TaskShape, encoder: TextEncoder, seed:
 
 def rebuilt_network(block: Any, shape: TaskShape, folder: Path) -> nn.Module:
     """The same network without its weights, from the configuration that was saved."""
-    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+    from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder / BODY)
-    maker = AutoModelForCausalLM if shape.task == "lm" else AutoModel
-    body: nn.Module = maker.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    body: nn.Module = _maker(shape).from_config(config, dtype=torch.float32)
     return _finished(block, shape, body)
 
 
@@ -46,17 +46,22 @@ def save_body(network: nn.Module, folder: Path) -> None:
 
 def _published(block: Any, shape: TaskShape) -> nn.Module:
     """In fp32 whatever it was published in: half-precision weights would lose small updates, and do not fit new answer layers."""
-    from transformers import AutoModel, AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    maker = AutoModelForCausalLM if shape.task == "lm" else AutoModel
     safe = {"use_safetensors": True, "trust_remote_code": False}
     try:
-        body: nn.Module = maker.from_pretrained(block.source, revision=block.revision, dtype=torch.float32, **safe)
+        body: nn.Module = _maker(shape).from_pretrained(block.source, revision=block.revision, dtype=torch.float32, **safe)
     except Exception as error:
         raise ModelError(f"model {block.source}: {str(error).strip().splitlines()[0][:200]}") from error
     return body
+
+
+def _maker(shape: TaskShape) -> Any:
+    """The library's class of bodies for a task."""
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
+
+    return {"lm": AutoModelForCausalLM, "mlm": AutoModelForMaskedLM}.get(shape.task, AutoModel)
 
 
 def _check_sizes(block: Any, body: nn.Module, encoder: TextEncoder) -> None:
@@ -83,10 +88,16 @@ def _finished(block: Any, shape: TaskShape, body: nn.Module) -> nn.Module:
     hidden_size, first = int(body.config.hidden_size), _first_position(body)  # type: ignore[union-attr,arg-type]
     if block.adapter.kind == "lora":
         body = _adapted(block, body)
-    network = CausalNetwork(body) if shape.task == "lm" else EncoderNetwork(body, hidden_size, shape, block.dropout, first)
+    network = _network(block, shape, body, hidden_size, first)
     for part in block.frozen:
         _freeze(network, part)
     return network
+
+
+def _network(block: Any, shape: TaskShape, body: nn.Module, hidden_size: int, first: int) -> nn.Module:
+    if shape.task == "lm":
+        return CausalNetwork(body)
+    return MaskedNetwork(body, first) if shape.task == "mlm" else EncoderNetwork(body, heads_of(shape, hidden_size, block.dropout), first)
 
 
 def _adapted(block: Any, body: nn.Module) -> nn.Module:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.core.seeds import torch_seeded
-from tasks.models._heads import Heads
+from tasks.models._heads import MaskedHead, heads_of
 from tasks.models.model import TaskShape
 
 if TYPE_CHECKING:
@@ -24,19 +24,47 @@ class EncoderNetwork(nn.Module):
 
     whole_mask = False
 
-    def __init__(self, body: nn.Module, hidden_size: int, shape: TaskShape, dropout: float, first_position: int = 0) -> None:
+    def __init__(self, body: nn.Module, heads: nn.Module, first_position: int = 0, causal: bool = False) -> None:
         super().__init__()
         self.body = body
         self.first_position = first_position
-        self.heads = Heads(hidden_size, len(shape.labels), len(shape.slots), dropout)
+        self.causal = causal
+        self.heads = heads
+
+    def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
+        """(B, L, H) of the last layer. Positions are given with a batch dimension: per-example gradients need it."""
+        mask = _whole_mask(attention_mask, self.causal) if self.whole_mask else attention_mask
+        found: Tensor = self.body(input_ids=input_ids, attention_mask=mask, position_ids=position_ids + self.first_position).last_hidden_state
+        return found
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
-        """Positions are given with a batch dimension: per-example gradients need it."""
-        places = position_ids + self.first_position
-        mask = attention_mask[:, None, None, :].expand(-1, 1, attention_mask.shape[1], -1) if self.whole_mask else attention_mask
-        states = self.body(input_ids=input_ids, attention_mask=mask, position_ids=places).last_hidden_state
-        answers: dict[str, Tensor] = self.heads(states, attention_mask)
+        """What the heads answer."""
+        answers: dict[str, Tensor] = self.heads(self.states(input_ids, attention_mask, position_ids), attention_mask)
         return answers
+
+
+class MaskedNetwork(nn.Module):
+    """A published masked language model with its own answers: logits ``mlm`` (B, L, V). ``whole_mask``, ``first_position``: see EncoderNetwork."""
+
+    whole_mask = False
+
+    def __init__(self, body: nn.Module, first_position: int = 0) -> None:
+        super().__init__()
+        self.body = body
+        self.first_position = first_position
+
+    def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
+        """(B, L, H) of the last layer."""
+        found: Tensor = self._ask(input_ids, attention_mask, position_ids, output_hidden_states=True).hidden_states[-1]
+        return found
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
+        """Logits of the token at each place."""
+        return {"mlm": self._ask(input_ids, attention_mask, position_ids).logits}
+
+    def _ask(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor, **rest: bool) -> Any:
+        mask = _whole_mask(attention_mask, causal=False) if self.whole_mask else attention_mask
+        return self.body(input_ids=input_ids, attention_mask=mask, position_ids=position_ids + self.first_position, **rest)
 
 
 class CausalNetwork(nn.Module):
@@ -48,14 +76,26 @@ class CausalNetwork(nn.Module):
         super().__init__()
         self.body = body
 
+    def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
+        """(B, L, H) of the last layer."""
+        found: Tensor = self._ask(input_ids, attention_mask, position_ids, output_hidden_states=True).hidden_states[-1]
+        return found
+
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
         """Next-token logits."""
-        mask = attention_mask
-        if self.whole_mask:
-            before = torch.ones(mask.shape[1], mask.shape[1], dtype=torch.bool, device=mask.device).tril()
-            mask = before & attention_mask[:, None, None, :]
-        found = self.body(input_ids=input_ids, attention_mask=mask, position_ids=position_ids, use_cache=False)
-        return {"lm": found.logits}
+        return {"lm": self._ask(input_ids, attention_mask, position_ids).logits}
+
+    def _ask(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor, **rest: bool) -> Any:
+        mask = _whole_mask(attention_mask, causal=True) if self.whole_mask else attention_mask
+        return self.body(input_ids=input_ids, attention_mask=mask, position_ids=position_ids, use_cache=False, **rest)
+
+
+def _whole_mask(attention_mask: Tensor, causal: bool) -> Tensor:
+    """(B, 1, L, L) bool: which places see which."""
+    whole = attention_mask[:, None, None, :].expand(-1, 1, attention_mask.shape[1], -1)
+    if not causal:
+        return whole
+    return whole & torch.ones(whole.shape[-1], whole.shape[-1], dtype=torch.bool, device=whole.device).tril()
 
 
 def bert_network(block: Any, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
@@ -74,12 +114,14 @@ def bert_network(block: Any, shape: TaskShape, encoder: TextEncoder, seed: int) 
         pad_token_id=encoder.pad_id,
     )
     with torch_seeded(seed, "initialise"):
-        return EncoderNetwork(BertModel(config, add_pooling_layer=False), block.hidden_size, shape, block.dropout)
+        body: Any = BertModel(config, add_pooling_layer=False)
+        masked = shape.task == "mlm"
+        return EncoderNetwork(body, MaskedHead(body.get_input_embeddings()) if masked else heads_of(shape, block.hidden_size, block.dropout))
 
 
-def gpt2_network(block: Any, encoder: TextEncoder, seed: int) -> nn.Module:
+def gpt2_network(block: Any, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
     """GPT-2 of the block's size."""
-    from transformers import GPT2Config, GPT2LMHeadModel
+    from transformers import GPT2Config, GPT2LMHeadModel, GPT2Model
 
     config = GPT2Config(
         vocab_size=encoder.vocabulary_size,
@@ -95,4 +137,6 @@ def gpt2_network(block: Any, encoder: TextEncoder, seed: int) -> nn.Module:
         eos_token_id=encoder.pad_id,
     )
     with torch_seeded(seed, "initialise"):
+        if shape.task != "lm":
+            return EncoderNetwork(GPT2Model(config), heads_of(shape, block.hidden_size, block.dropout), causal=True)
         return CausalNetwork(GPT2LMHeadModel(config))

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from tasks.models.masking import IGNORED, Masking
 from tasks.models.model import TaskShape
+from tasks.text.tokenizer import TextEncoder
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tasks.text.tokenizer import TextEncoder
-
-IGNORED = -100
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Encoded:
         labels: (N,) long, where the task has an intent.
         slots: (N, L) long, -100 where no word begins, where the task has slots.
         words: (N, L) long, the index of the word that begins here or -1, where the task has slots.
+        masking: how tokens are hidden, where the task is to guess them.
         records: (N,) long, the record that an example is of: windows of one text share it.
     """
 
@@ -40,12 +41,13 @@ class Encoded:
     labels: Tensor | None = None
     slots: Tensor | None = None
     words: Tensor | None = None
+    masking: Masking | None = None
 
     def __len__(self) -> int:
         return int(self.ids.shape[0])
 
-    def batch(self, indices: Sequence[int] | Tensor, device: str = "cpu") -> dict[str, Tensor]:
-        """Examples by index, padded to the longest of them: what a network takes, and what a loss compares with."""
+    def batch(self, indices: Sequence[int] | Tensor, device: str = "cpu", draw: int = 0) -> dict[str, Tensor]:
+        """Examples by index, padded to the longest of them: what a network takes, and what a loss compares with. ``draw`` decides hidden tokens."""
         chosen = torch.as_tensor(indices, dtype=torch.long)
         longest = int(self.lengths[chosen].max()) if len(chosen) else 1
         positions = torch.arange(longest).expand(len(chosen), longest)
@@ -54,6 +56,8 @@ class Encoded:
             "attention_mask": positions < self.lengths[chosen].unsqueeze(1),
             "position_ids": positions,
         }
+        if self.masking is not None:
+            found["input_ids"], found["targets"] = self.masking.hide(found["input_ids"], found["attention_mask"], chosen, draw)
         if self.labels is not None:
             found["labels"] = self.labels[chosen]
         if self.slots is not None:
@@ -68,24 +72,36 @@ def network_inputs(batch: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def encode_split(records: pd.DataFrame, encoder: TextEncoder, shape: TaskShape) -> Encoded:
     """A split's records as tensors. Raises ValueError for a label that was not declared."""
+    if shape.task == "mlm":
+        masking = Masking.of(encoder)
+        pieces = [(index, ids) for index, text in enumerate(records["text"]) for ids in _whole(encoder, text)]
+        ids, lengths = padded([ids for _, ids in pieces], encoder.pad_id)
+        return Encoded(ids, lengths, encoder.pad_id, torch.tensor([index for index, _ in pieces], dtype=torch.long), masking=masking)
     if shape.task == "lm":
         windows = [(index, ids) for index, text in enumerate(records["text"]) for ids in encoder.windows(text)]
-        ids, lengths = _padded([ids for _, ids in windows], encoder.pad_id)
+        ids, lengths = padded([ids for _, ids in windows], encoder.pad_id)
         return Encoded(ids, lengths, encoder.pad_id, torch.tensor([index for index, _ in windows], dtype=torch.long))
     words = None
     if shape.slots:
         encoded = encoder.encode_words(records["tokens"].tolist())
         rows = [ids for ids, _ in encoded]
-        words, _ = _padded([index for _, index in encoded], -1)
+        words, _ = padded([index for _, index in encoded], -1)
     else:
         rows = encoder.encode(records["text"].tolist())
-    ids, lengths = _padded(rows, encoder.pad_id)
+    ids, lengths = padded(rows, encoder.pad_id)
     labels = _labels(records["label"].tolist(), shape.labels) if shape.labels else None
     slots = _tags(records["slots"].tolist(), words, shape.slots) if words is not None else None
     return Encoded(ids, lengths, encoder.pad_id, torch.arange(len(records)), labels, slots, words)
 
 
-def _padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[Tensor, Tensor]:
+def _whole(encoder: TextEncoder, text: str) -> list[list[int]]:
+    """A text with the tokenizer's marks where it fits, else in windows: what a masked model is asked about later has its marks too."""
+    ids = encoder.encode([text])[0]
+    return [ids] if len(ids) < encoder.max_tokens else encoder.windows(text)
+
+
+def padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[Tensor, Tensor]:
+    """Rows as one table (N, L), padded at the end, and their lengths."""
     longest = max((len(row) for row in rows), default=1)
     flat = torch.full((len(rows), longest), pad, dtype=torch.long)
     for index, row in enumerate(rows):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from tasks.models.batches import IGNORED, network_inputs
+from tasks.models.batches import network_inputs
+from tasks.models.masking import IGNORED
 
 
 def example_losses(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
@@ -14,9 +15,12 @@ def example_losses(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
 
 
 def per_example_loss(logits: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
-    """(B,) float32: cross-entropy of the intent, plus the mean over words of that of their tags, or the mean over tokens of a text's."""
+    """(B,) float32: cross-entropy of the intent, plus the mean over words of that of their tags, or the mean over a text's tokens, or over its hidden ones."""
     if "lm" in logits:
         nats, count = next_token_nats(logits["lm"], batch)
+        return nats / count.clamp(min=1)
+    if "mlm" in logits:
+        nats, count = hidden_token_nats(logits["mlm"], batch["targets"])
         return nats / count.clamp(min=1)
     loss = None
     if "intent" in logits:
@@ -34,6 +38,12 @@ def slot_loss(logits: Tensor, tags: Tensor) -> Tensor:
     losses = cross_entropy(logits.float().transpose(1, 2), tags, reduction="none", ignore_index=IGNORED)
     count = (tags != IGNORED).sum(dim=1).clamp(min=1)
     return losses.sum(dim=1) / count
+
+
+def hidden_token_nats(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum of -log p of each text's hidden tokens, (B,), and how many there are, (B,). ``targets`` (B, L) are -100 where nothing is hidden."""
+    losses = cross_entropy(logits.float().transpose(1, 2), targets, reduction="none", ignore_index=IGNORED)
+    return losses.sum(dim=1), (targets != IGNORED).sum(dim=1)
 
 
 def next_token_nats(logits: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:

@@ -90,9 +90,9 @@ class Architecture(Model, ABC):
     def save_extra(self, network: nn.Module, folder: Path) -> None:
         """Write what ``rebuild`` needs beside the weights."""
 
-    def rebuild(self, shape: TaskShape, encoder: TextEncoder, folder: Path) -> nn.Module:
-        """The network without its weights, from a saved artifact's folder."""
-        return self.build(shape, encoder, 0)
+    def rebuild(self, shape: TaskShape, encoder: TextEncoder, folder: Path, seed: int = 0) -> nn.Module:
+        """The network without its weights, from a saved artifact's folder. What is new in the shape follows from the seed."""
+        return self.build(shape, encoder, seed)
 
 
 MODELS = Family("model", "tasks.models.architectures", Model)

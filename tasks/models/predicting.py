@@ -17,7 +17,7 @@ from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.models.artifact import LoadedModel, load_model
 from tasks.models.batches import Encoded, encode_split, network_inputs
-from tasks.models.losses import next_token_nats, per_example_loss
+from tasks.models.losses import hidden_token_nats, next_token_nats, per_example_loss
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,8 +76,8 @@ def _ask(loaded: LoadedModel, encoded: Encoded, device: str, size: int, progress
         if "slots" in logits:
             tags = logits["slots"].argmax(dim=-1).cpu()
             answers.tags.append(torch.nn.functional.pad(tags, (0, encoded.ids.shape[1] - tags.shape[1])))
-        if "lm" in logits:
-            nats, tokens = next_token_nats(logits["lm"], batch)
+        if "lm" in logits or "mlm" in logits:
+            nats, tokens = next_token_nats(logits["lm"], batch) if "lm" in logits else hidden_token_nats(logits["mlm"], batch["targets"])
             answers.nats.append(nats.cpu())
             answers.tokens.append(tokens.cpu())
         progress(start + len(batch["input_ids"]), len(order))

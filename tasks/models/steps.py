@@ -1,11 +1,14 @@
-"""The step that asks a trained model about one split; utility, attacks and fairness read its answers."""
+"""The steps that load a model as it is, and that ask one about a split; utility, attacks and fairness read its answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Literal
 
+from tasks.core.component import OneOf
 from tasks.core.step import Step, StepConfig, StepRun
+from tasks.models.model import MODELS, Model
 
 
 class PredictConfig(StepConfig):
@@ -22,3 +25,20 @@ def predict(config: PredictConfig, inputs: Mapping[str, Path], seed: int, run: S
 
 
 PREDICT = Step("predict", predict, PredictConfig)
+
+
+class LoadConfig(StepConfig):
+    """Which model, and what it is read as; ``auto``: what its configuration says."""
+
+    model: Annotated[Model, OneOf(MODELS)]
+    read_as: Literal["auto", "encoder", "masked-lm", "causal-lm"] = "auto"
+
+
+def load(config: LoadConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
+    """Write the model artifact of a published model, or of the recorded one ``base``."""
+    from tasks.models.loading import write_loaded
+
+    write_loaded(config.model, config.read_as, inputs, run)
+
+
+LOAD = Step("load", load, LoadConfig)

@@ -67,7 +67,7 @@ def _make(call: Call, store: Store) -> None:
     for folder in (result, checkpoint):
         folder.mkdir(parents=True, exist_ok=True)
     device = devices.claim(call.device, store.local / "locks")
-    run = StepRun(result, checkpoint, device, call.physical_batch_size, Report(unfinished))
+    run = StepRun(result, checkpoint, device, call.physical_batch_size, Report(unfinished, device))
     inputs = {name: store.open(key) for name, key in call.inputs.items()}
     call.step.work(call.config, inputs, call.seed or 0, run)
     if (unfinished / SERIES).exists():

@@ -16,6 +16,7 @@ class BytesEncoder(TextEncoder):
         self.vocabulary_size = 256 + FIRST
         self.pad_id = PAD
         self.mask_id = MASK
+        self.mark_ids = frozenset(range(FIRST))
         self.max_tokens = max_tokens
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:

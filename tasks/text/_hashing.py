@@ -18,6 +18,7 @@ class HashingEncoder(TextEncoder):
     def __init__(self, buckets: int, max_tokens: int) -> None:
         self.vocabulary_size = buckets + FIRST
         self.pad_id = PAD
+        self.mark_ids = frozenset(range(FIRST))
         self.max_tokens = max_tokens
         self._buckets = buckets
         self._known: dict[str, int] = {}

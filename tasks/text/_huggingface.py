@@ -27,6 +27,7 @@ class FastEncoder(TextEncoder):
         self.max_tokens = max_tokens
         self.vocabulary_size = tokenizer.get_vocab_size(with_added_tokens=True)
         self.pad_id = next((found for name in PAD_NAMES if (found := tokenizer.token_to_id(name)) is not None), 0)
+        self.mark_ids = frozenset(index for index, token in tokenizer.get_added_tokens_decoder().items() if token.special)
         self.mask_id = next((found for name in MASK_NAMES if (found := tokenizer.token_to_id(name)) is not None), None)
 
     @classmethod

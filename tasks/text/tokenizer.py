@@ -20,12 +20,14 @@ class TextEncoder(ABC):
         pad_id: id of padding.
         max_tokens: longest sequence.
         mask_id: id that stands for a hidden token, or None.
+        mark_ids: ids that stand for no text: padding, begin, end, mask.
     """
 
     vocabulary_size: int
     pad_id: int
     max_tokens: int
     mask_id: int | None = None
+    mark_ids: frozenset[int] = frozenset()
 
     @abstractmethod
     def encode(self, texts: Sequence[str]) -> list[list[int]]:

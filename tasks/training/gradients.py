@@ -39,7 +39,7 @@ class MeanGradient:
         """Accumulate the gradient; returns the mean loss, a scalar on the device."""
         total = torch.zeros((), device=self._device)
         for piece, chosen in enumerate(self._pieces(indices)):
-            batch = self._encoded.batch(chosen, self._device)
+            batch = self._encoded.batch(chosen, self._device, step)
             with torch_seeded(self._seed, "forward", step, piece, self._device), autocast(self._device, self._precision):
                 logits = network(**network_inputs(batch))
             loss = per_example_loss(logits, batch).sum() / len(indices)

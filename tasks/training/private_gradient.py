@@ -55,7 +55,7 @@ class PrivateGradient:
         return torch.randn(parameter.shape, generator=generator, device=self.device, dtype=torch.float32) * self.deviations[step]
 
     def _add(self, chosen: Tensor, sums: dict[str, Tensor], step: int, piece: int) -> Tensor:
-        batch = self.encoded.batch(chosen, self.device)
+        batch = self.encoded.batch(chosen, self.device, step)
         with torch_seeded(self.key, "forward", step, piece, self.device), autocast(self.device, self.precision):
             return self.clipper.add(batch, sums).losses
 

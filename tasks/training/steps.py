@@ -33,3 +33,25 @@ def train(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run: StepR
 
 
 TRAIN = Step("train", train, TrainConfig)
+
+
+class FineTuneConfig(StepConfig):
+    """How the body of another model is trained on, with answer layers of its own."""
+
+    training: Training
+
+
+def fine_tune(config: FineTuneConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
+    """Train the model artifact ``base`` on the prepared ``data``; write a model artifact. Without privacy: it stays inside the study."""
+    from tasks.models.continuing import Continued
+    from tasks.privacy.mechanisms.none import NoPrivacy
+    from tasks.training.trial import train_trial
+
+    none = NoPrivacy(kind="none")
+    whole = TrainConfig.model_construct(
+        model=Continued(kind="continued"), training=config.training, privacy=none, randomness="reproducible", search=None, submission=None
+    )
+    train_trial(whole, inputs, seed, run)
+
+
+FINE_TUNE = Step("fine-tune", fine_tune, FineTuneConfig)

@@ -16,8 +16,9 @@ from pipelines.dags.shared import measure
 from specs.loading import load_mapping
 from specs.schemas.dp_training import DpTrainingStudy
 from tasks.core.graph import Call, Graph, Node, with_inputs
-from tasks.core.measures import Measurement, Measures, Need, Predictions, ReferenceModel, Row, ShadowModels
+from tasks.core.measures import FineTuned, Measurement, Measures, Need, Predictions, PreparedOther, ReferenceModel, Row, ShadowModels, TrainedOther
 from tasks.core.store import Store, open_store
+from tasks.models.model import TaskShape
 from tasks.runtime.execution import execute
 
 STUDY = {
@@ -115,3 +116,48 @@ def test_equal_needs_share_their_work(study: DpTrainingStudy, made: tuple[Store,
     assert len(graph.nodes) == before + 1
     measure(graph, TwoShadows(kind="two-shadows", shadows=3), study, 3, "target", training)
     assert len(graph.nodes) == before + 4  # one more pool, one more model, one more measurement
+
+
+class OtherData(Measurement):
+    """Fine-tunes the target on other data, reads a third set, and has a judge trained whatever the target."""
+
+    kind: Literal["other-data"]
+
+    def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
+        other = {"kind": "synthetic-assistant", "examples": 120, "task": "intent", "intents": 4, "seed": 9}
+        training = {"epochs": 1}
+        return (
+            FineTuned(data=other, training=training),
+            PreparedOther(label="contexts", data={**other, "task": "lm"}),
+            TrainedOther(label="judge", data=other, model={"kind": "linear"}, training=training),
+        )
+
+    def measure(self, target: Path, needed: Mapping[str, Path], data: Path, seed: int, report: Any) -> Measures:
+        tuned = json.loads((needed["fine-tuned"] / "labels.json").read_text())["labels"]
+        shared = _shared(load_file(target / "model.safetensors"), load_file(needed["fine-tuned"] / "model.safetensors"))
+        judge = json.loads((needed["trained/judge"] / "config.json").read_text())["model"]["kind"]
+        task = json.loads((needed["data/contexts"] / "data.json").read_text())["task"]
+        numbers = {"labels": len(tuned), "shared": shared, "judge": judge == "linear", "contexts": task == "lm", "names": len(needed)}
+        return Measures(tuple(Row(name=self.metric("fairness", name), value=value) for name, value in numbers.items()))
+
+
+def _shared(one: Mapping[str, Any], two: Mapping[str, Any]) -> int:
+    """Layers of the body that both have in one shape."""
+    return sum(name in two and two[name].shape == value.shape for name, value in one.items() if not name.startswith(("intent", "slots")))
+
+
+def test_other_data_is_prepared_fine_tuned_and_judged(study: DpTrainingStudy, tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    graph = Graph()
+    node = measure(graph, OtherData(kind="other-data"), study, 3, "target", partial(train, imported={}))
+    assert [one.step.name for one in graph].count("fine-tune") == 1
+    for one in with_inputs([node]):
+        inputs = {name: needed.key for name, needed in one.inputs.items()}
+        assert execute(Call(one.step, one.config, inputs, one.seed, one.key, one.label, one.shape, "cpu", None, store.url, ""))
+    found = {row.name.rsplit("/")[-1]: row.value for row in Measures.load_rows(store.open(node.key))}
+    assert found == {"labels": 4, "shared": len(_body(study)), "judge": 1, "contexts": 1, "names": 5}
+
+
+def _body(study: DpTrainingStudy) -> list[str]:
+    started = study.model.start(TaskShape("intent", ("a", "b")), {}, 0)
+    return [name for name, _ in started.network.named_parameters() if not name.startswith(("intent", "slots"))]

@@ -29,7 +29,7 @@ class Shakespeare(Dataset):
     "All" are roles of many plays either way, not people. There are no dates.
     """
 
-    tasks: ClassVar[tuple[Task, ...]] = ("lm",)
+    tasks: ClassVar[tuple[Task, ...]] = ("lm", "mlm")
     private: ClassVar[bool] = False
 
     kind: Literal["shakespeare"]

@@ -21,7 +21,7 @@ class SyntheticAssistant(Dataset):
     ``bias / 2``. A fifth of the records, by a coin each, is for testing. The same fields give the same records.
     """
 
-    tasks: ClassVar[tuple[Task, ...]] = ("joint", "intent", "tagging", "lm")
+    tasks: ClassVar[tuple[Task, ...]] = ("joint", "intent", "tagging", "lm", "mlm")
     private: ClassVar[bool] = False
 
     kind: Literal["synthetic-assistant"]

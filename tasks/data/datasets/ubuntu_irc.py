@@ -26,7 +26,7 @@ class UbuntuIrc(Dataset):
     late 2007 show 12 hours without saying which half, and some files pass midnight, so order within a day is only nearly right.
     """
 
-    tasks: ClassVar[tuple[Task, ...]] = ("lm",)
+    tasks: ClassVar[tuple[Task, ...]] = ("lm", "mlm")
 
     kind: Literal["ubuntu-irc"]
     test_share: float = Field(default=0.1, gt=0, lt=1, description="Share of messages to test on, by a keyed coin per text: the same for every seed.")

@@ -18,7 +18,7 @@ SOURCES = {
 class Wikitext2(Dataset):
     """WikiText-2: a record is a paragraph. Models train on the published validation text and are tested on the test text."""
 
-    tasks: ClassVar[tuple[Task, ...]] = ("lm",)
+    tasks: ClassVar[tuple[Task, ...]] = ("lm", "mlm")
     private: ClassVar[bool] = False
 
     kind: Literal["wikitext-2"]

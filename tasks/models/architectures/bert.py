@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Bert(Architecture):
-    """BERT (Devlin et al., NAACL 2019) of a given size for intents and slots."""
+    """BERT (Devlin et al., NAACL 2019) of a given size for intents, slots and hidden tokens."""
 
-    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging")
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "mlm")
     transformer: ClassVar[bool] = True
 
     kind: Literal["bert"]

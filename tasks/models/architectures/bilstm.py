@@ -1,4 +1,4 @@
-"""A bidirectional LSTM for intents and slots."""
+"""A bidirectional LSTM for intents, slots and hidden tokens."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class BiLstm(Architecture):
-    """Embeddings, a bidirectional LSTM (Hochreiter and Schmidhuber 1997; Graves 2005), max-pooling for the intent, a tag per word.
+    """Embeddings, a bidirectional LSTM (Hochreiter and Schmidhuber 1997; Graves 2005), max-pooling for the intent, a tag per word, a guess at each hidden word.
 
     One network answers both (as Liu and Lane, Interspeech 2016, but without attention).
     """
 
-    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging")
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "mlm")
 
     kind: Literal["bilstm"]
     embedding_size: int = Field(default=128, ge=1, le=4096, description="Width of the word vectors.")
@@ -35,7 +35,7 @@ class BiLstm(Architecture):
 
         with torch_seeded(seed, "initialise"):
             sizes = (encoder.vocabulary_size, self.embedding_size, self.hidden_size, self.layers)
-            return BiLstmNetwork(*sizes, self.dropout, encoder.pad_id, len(shape.labels), len(shape.slots))
+            return BiLstmNetwork(*sizes, self.dropout, encoder.pad_id, len(shape.labels), len(shape.slots), masked=shape.task == "mlm")
 
     def open_up(self, network: nn.Module) -> None:
         """Without the fused kernel."""

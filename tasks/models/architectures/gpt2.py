@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Gpt2(Architecture):
-    """GPT-2 (Radford et al. 2019) of a given size for language modelling; input and output vectors are tied."""
+    """GPT-2 (Radford et al. 2019) of a given size for language modelling, where input and output vectors are tied, and for intents."""
 
-    tasks: ClassVar[tuple[str, ...]] = ("lm",)
+    tasks: ClassVar[tuple[str, ...]] = ("lm", "intent")
     transformer: ClassVar[bool] = True
     tied_weights: ClassVar[bool] = True
 
@@ -40,11 +40,11 @@ class Gpt2(Architecture):
         """The network."""
         from tasks.models._transformers import gpt2_network
 
-        return gpt2_network(self, encoder, seed)
+        return gpt2_network(self, shape, encoder, seed)
 
     def open_up(self, network: nn.Module) -> None:
         """With a mask that does not depend on the values of a batch."""
-        from tasks.models._transformers import CausalNetwork
+        from tasks.models._transformers import CausalNetwork, EncoderNetwork
 
-        assert isinstance(network, CausalNetwork)
+        assert isinstance(network, CausalNetwork | EncoderNetwork)
         network.whole_mask = True

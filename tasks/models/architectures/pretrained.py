@@ -44,7 +44,7 @@ Adapter = Annotated[NoAdapter | Lora, Field(discriminator="kind")]
 class Pretrained(Architecture):
     """A Hugging Face model from a folder or a hub name. Only safetensors are read: other weight files can run code."""
 
-    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "lm")
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "lm", "mlm")
     transformer: ClassVar[bool] = True
 
     kind: Literal["pretrained"]
@@ -92,8 +92,10 @@ class Pretrained(Architecture):
 
         save_body(network, folder)
 
-    def rebuild(self, shape: TaskShape, encoder: TextEncoder, folder: Path) -> nn.Module:
+    def rebuild(self, shape: TaskShape, encoder: TextEncoder, folder: Path, seed: int = 0) -> nn.Module:
         """The network from the saved configuration."""
+        from tasks.core.seeds import torch_seeded
         from tasks.models._pretrained import rebuilt_network
 
-        return rebuilt_network(self, shape, folder)
+        with torch_seeded(seed, "initialise"):
+            return rebuilt_network(self, shape, folder)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Loss(UtilityMetric):
     """Mean over records of the loss that is trained, in nats: of the intent, plus the mean over a record's words of its tags, or over its tokens."""
 
-    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "lm")
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "lm", "mlm")
     direction: ClassVar[Direction] = "lower"
     highest: ClassVar[float | None] = None
     follows_task: ClassVar[bool] = True

@@ -1,0 +1,17 @@
+"""What a trained model can be asked."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Ability = Literal["encoder", "masked-lm", "causal-lm", "classifier"]
+"""encoder: states of words and texts. masked-lm: the probability of a hidden token. causal-lm: of the next one. classifier: of labels."""
+
+ABILITY_OF_TASK: dict[str, tuple[Ability, ...]] = {
+    "intent": ("encoder", "classifier"),
+    "joint": ("encoder", "classifier"),
+    "tagging": ("encoder",),
+    "mlm": ("encoder", "masked-lm"),
+    "lm": ("encoder", "causal-lm"),
+    "encoder": ("encoder",),
+}

@@ -1,0 +1,43 @@
+"""A trained body with new answer layers: how a model that was trained for one task is fine-tuned for another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from tasks.core.seeds import torch_seeded
+from tasks.models.artifact import load_model
+from tasks.models.model import Model, ModelError, Started, TaskShape
+
+
+class Continued(Model):
+    """The model artifact ``base``, its body kept, its answers new unless it answers the same task with the same labels already."""
+
+    kind: Literal["continued"]
+
+    def start(self, shape: TaskShape, inputs: Mapping[str, Path], seed: int) -> Started:
+        """The network to fine-tune. Raises ModelError where the base has no answers for the task."""
+        loaded = load_model(inputs["base"], "cpu")
+        if loaded.shape == shape:
+            return Started(loaded.model, loaded.encoder, loaded.network)
+        if shape.task not in loaded.model.tasks:
+            raise ModelError(f"a model of kind '{loaded.model.kind}' does not serve task '{shape.task}'; it serves {', '.join(loaded.model.tasks)}")
+        with torch_seeded(seed, "initialise"):
+            network = loaded.model.rebuild(shape, loaded.encoder, inputs["base"], seed)
+        lacking = body(network).load_state_dict(body(loaded.network).state_dict(), strict=False).missing_keys
+        if any(not name.startswith("pooler.") for name in lacking):  # a pooler is made by some libraries' bodies, and nothing reads it
+            raise ModelError(f"the body of this '{loaded.model.kind}' cannot be carried over from task '{loaded.shape.task}' to '{shape.task}'")
+        return Started(loaded.model, loaded.encoder, network)
+
+
+def body(network: nn.Module) -> nn.Module:
+    """The part of a network below its answers. Raises ModelError for a bag of words, which has none."""
+    found: Any = getattr(network, "body", None)
+    if found is not None:  # below the heads of the library's own language models
+        return found.base_model if hasattr(found, "base_model") else found  # type: ignore[no-any-return]
+    if not hasattr(network, "states"):
+        raise ModelError("a linear model has no body to keep: it is trained for each task anew")
+    return nn.ModuleDict({name: getattr(network, name) for name in ("embedding", "layers")})
