@@ -39,6 +39,8 @@ def study_facts(plan: Plan, checks: DataChecks, digests: Iterable[str], run: str
         labels=labels(plan, checks),
         about=about,
         study_privacy=study_privacy(plan),
+        correlation=getattr(study, "correlation", None),
+        metrics=study.headlines(),
     )
 
 
@@ -50,4 +52,4 @@ def commit() -> str:
 
 
 def _arm(trial: Trial) -> ArmFacts:
-    return ArmFacts(trial.arm, trial.base_arm, trial.arm.removeprefix(trial.base_arm), trial.study.guarantee())
+    return ArmFacts(trial.arm, trial.base_arm, trial.arm.removeprefix(trial.base_arm), trial.study.guarantee(), trial.study.family())

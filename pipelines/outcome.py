@@ -22,10 +22,12 @@ from pipelines.registering import Recorded, Registration, best, register_best
 from pipelines.studyprivacy import study_rows
 from tasks.comparison.comparison import Comparison
 from tasks.comparison.results import TrialResult
+from tasks.comparison.statistics import FEWEST_SEEDS
 from tasks.comparison.steps import reduce_comparison
 from tasks.core.fingerprint import library_versions
 from tasks.core.graph import Node
 from tasks.core.measures import Measures, Row
+from tasks.core.measuring import MeasureConfig
 from tasks.core.places import home
 from tasks.core.rules import Finding
 from tasks.runtime.execution import SERIES, series_path
@@ -190,11 +192,21 @@ class Submission:
             status="finished" if complete else "failed",
             mlflow_run=run,
             courses=self._courses(planned) if complete else {},
+            items=self._items(planned) if complete else {},
         )
 
     def _courses(self, planned: PlannedTrial) -> dict[str, tuple[tuple[float, float], ...]]:
         folders = (self.plan.store.open(node.key) for node in planned.graph.measured)
         return {name: course for folder in folders for name, course in Measures.load_courses(folder).items()}
+
+    def _items(self, planned: PlannedTrial) -> dict[str, dict[str, list[Any]]]:
+        """What fairness metrics said item by item, where few seeds leave the items as all that two models can be compared by."""
+        study = planned.trial.study
+        if not study.headlines() or len(self.plan.loaded.study.sweep.seeds) >= FEWEST_SEEDS:
+            return {}
+        names = {node.config.measurement: node for node in planned.graph.measured if isinstance(node.config, MeasureConfig)}
+        found = {name.metric("fairness"): Measures.load_items(self.plan.store.open(node.key)) for name, node in names.items() if name in study.measurements}  # type: ignore[attr-defined]
+        return {name: items for name, items in found.items() if items}
 
     def _recorded(self, planned: PlannedTrial) -> Recorded:
         rows = {row.name: row for row in self.rows(planned)}

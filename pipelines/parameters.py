@@ -13,7 +13,7 @@ from pydantic import WithJsonSchema
 from specs.kinds import study_class
 from specs.schemas.study import Execution
 
-FIRST = ("kind", "name", "question", "data", "partition", "model", "training", "federation", "privacy")
+FIRST = ("kind", "name", "question", "data", "partition", "models", "model", "training", "federation", "privacy")
 LAST = ("sweep", "claims", "gates", "randomness", "version", "execution")
 """The order of a study's blocks for somebody who fills them in; what is in neither stands between."""
 

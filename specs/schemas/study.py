@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from tasks.comparison.claims import Claim
 from tasks.comparison.gates import Gate
+from tasks.comparison.results import MetricFacts
 from tasks.core.fingerprint import digest
 from tasks.privacy.account import Account
 
@@ -125,6 +126,14 @@ class Study(Block):
     def guarantee(self) -> str:
         """The guarantee tag of a trial, with its conditions; ``none`` without privacy."""
         return "none"
+
+    def family(self) -> str:
+        """Of a trial, where arms are models: which models are alike; empty elsewhere."""
+        return ""
+
+    def headlines(self) -> Mapping[str, MetricFacts]:
+        """The metrics that take part in a correlation over arms, by name of their rows."""
+        return {}
 
     def summary(self) -> str:
         """What a trial does, in a few words."""

@@ -9,8 +9,10 @@ from tasks.comparison.answering import answers
 from tasks.comparison.comparison import Comparison, Difference, Trial, Value
 from tasks.comparison.conditions import unlike
 from tasks.comparison.gating import gate_results
+from tasks.comparison.pairing import paired_differences
 from tasks.comparison.reasons import merged
 from tasks.comparison.results import StudyFacts, TrialResult
+from tasks.comparison.scores import correlations
 from tasks.comparison.statistics import FEWEST_SEEDS, Summary, summarise
 from tasks.comparison.table import Table
 from tasks.core.measures import Row, Status
@@ -33,6 +35,8 @@ def compare(facts: StudyFacts, trials: Sequence[TrialResult]) -> Comparison:
         labels=facts.labels,
         trials=tuple(_trial(trial) for trial in trials),
         about=dict(facts.about),
+        correlations=correlations(facts, table),
+        paired=tuple(paired_differences(facts, trials)),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.comparison.correlation import Correlations
 from tasks.core.measures import Direction, Status
 
 Verdict = Literal["holds", "contradicted", "not shown", "descriptive", "unanswered"]
@@ -83,6 +84,31 @@ class GateResult(_Part):
     sentence: str
 
 
+class PairedDifference(_Part):
+    """An arm less the baseline in the mean of one column of items, over the items that both answered, with the seeds that both have.
+
+    The interval is a 95% percentile bootstrap over ``clusters`` of items, of these very models; other seeds would add to it. ``p`` is two-sided, of the
+    same bootstrap; ``p_adjusted`` is corrected (Benjamini-Hochberg) over all such differences of the study; ``detectable`` is the smallest true
+    difference that 80% of as many items would show, by the bootstrap's standard error.
+    """
+
+    arm: str
+    versus: str
+    metric: str
+    column: str
+    n: int
+    clusters: int
+    seeds: int
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    detectable: float | None = None
+    status: Status = "ok"
+    reason: str | None = None
+
+
 class StudyPrivacy(_Part):
     """What all private trainings of a study spend together. ``epsilon`` is None where they do not compose; ``uncovered`` ones have no privacy."""
 
@@ -119,6 +145,8 @@ class Comparison(_Part):
     labels: tuple[str, ...]
     trials: tuple[Trial, ...]
     about: dict[str, str] = Field(description="Conditions of every number: versions, commit, data.")
+    correlations: Correlations | None = None
+    paired: tuple[PairedDifference, ...] = ()
 
     def is_baseline(self, arm: str) -> bool:
         """Whether an arm is the baseline, at any grid point."""

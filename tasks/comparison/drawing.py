@@ -29,12 +29,14 @@ class Plot:
         svg: the drawing.
         note: what must be known to read it.
         instead: metrics that need no plot of their own beside it.
+        section: the part of the report in which it stands; empty: among the plots.
     """
 
     caption: str
     svg: str
     note: str = ""
     instead: tuple[str, ...] = ()
+    section: str = ""
 
     @property
     def name(self) -> str:

@@ -7,13 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.comparison.comparison import Comparison
+from tasks.comparison.correlation import Cell, Correlations, Score
 from tasks.comparison.drawing import Plot
 
 JSON, CSV, TRIALS, REPORT, PLOTS = "comparison.json", "comparison.csv", "trials.csv", "report.html", "plots"
+CORRELATIONS, SCORES = "correlations.csv", "scores.csv"
 
 
 def write_files(comparison: Comparison, folder: Path) -> None:
-    """Write ``comparison.json``, ``comparison.csv``, ``trials.csv``, ``report.html`` and ``plots/*.svg``, the plots of the report."""
+    """Write ``comparison.json``, ``comparison.csv``, ``trials.csv``, ``report.html`` and ``plots/*.svg``, the plots of the report.
+
+    A study that correlates metrics over models has ``correlations.csv`` and ``scores.csv`` too, the long table from which they are.
+    """
     from tasks.comparison.columns import columns
     from tasks.comparison.plots import plots
     from tasks.comparison.report import report
@@ -21,6 +26,9 @@ def write_files(comparison: Comparison, folder: Path) -> None:
     (folder / JSON).write_text(comparison.model_dump_json(indent=1) + "\n", encoding="utf-8")
     _write_arms(comparison, folder / CSV)
     _write_trials(comparison, folder / TRIALS)
+    if comparison.correlations is not None:
+        _write_correlations(comparison.correlations, folder / CORRELATIONS)
+        _write_scores(comparison.correlations, folder / SCORES)
     drawn = plots(comparison, columns(comparison))
     (folder / REPORT).write_text(report(comparison, drawn), encoding="utf-8")
     _write_plots(drawn, folder / PLOTS)
@@ -58,3 +66,23 @@ def _write_trials(comparison: Comparison, path: Path) -> None:
             numbers: list[tuple[str, float | None]] = list(trial.metrics.items()) or [("", None)]
             for metric, value in numbers:
                 writer.writerow((comparison.study, trial.arm, trial.seed, trial.status, metric, value, trial.mlflow_run))
+
+
+def _write_correlations(found: Correlations, path: Path) -> None:
+    """One line per pair, alignment and method. ``without`` is what each family's absence leaves: ``bert=0.41; gpt2=``."""
+    fields = [name for name in Cell.model_fields if name not in ("without", "rests_on")]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow((*fields, "without", "rests_on"))
+        for cell in found.cells:
+            without = "; ".join(f"{left.family}={'' if left.value is None else left.value}" for left in cell.without)
+            writer.writerow((*(getattr(cell, name) for name in fields), without, "; ".join(cell.rests_on)))
+
+
+def _write_scores(found: Correlations, path: Path) -> None:
+    """One line per metric, model and seed, as measured."""
+    fields = list(Score.model_fields)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(fields)
+        writer.writerows([getattr(score, name) for name in fields] for score in found.scores)

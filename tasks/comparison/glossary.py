@@ -29,6 +29,12 @@ MEANINGS = {
     "Small groups make it larger by chance alone.",
     "[low, high]": "A 95% interval: if the study were made again and again, 95 of 100 such intervals would hold the true value. "
     "What it is over stands below the tables.",
+    "correlation of metrics": "Whether models that are more biased by one metric are more biased by another: 1 is the same order and spacing, 0 no relation, "
+    "-1 the reverse. Each model is one point, so a few models show little.",
+    "corrected p": "Of many tests some come out small by chance. Benjamini-Hochberg keeps the share of false findings among all findings to 5%, Holm "
+    "the chance of even one.",
+    "intrinsic, extrinsic": "An intrinsic metric judges a model's representations or its likelihoods of words; an extrinsic one the answers that a task "
+    "gets of it.",
     "Pareto front": "The arms that no other arm beats: none is at least as good in every number that is weighed and better in one. "
     "It is made from means, so chance may put an arm on it or keep it off.",
 }
@@ -39,6 +45,10 @@ def glossary(comparison: Comparison, front: Front | None) -> dict[str, str]:
     occurring = {*_of_guarantees(comparison), *_of_metrics(comparison), *_of_values(comparison)}
     if front is not None:
         occurring.add("Pareto front")
+    if comparison.correlations is not None:
+        occurring |= {"correlation of metrics", "corrected p", "intrinsic, extrinsic"}
+    if comparison.paired:
+        occurring.add("corrected p")
     return {term: meaning for term, meaning in MEANINGS.items() if term in occurring}
 
 

@@ -9,6 +9,7 @@ from tasks.comparison.comparison import SPENT, Comparison
 from tasks.comparison.courses import course_plots, decile_plots
 from tasks.comparison.drawing import BASELINE, OTHER, SEED, Plot, better, figure, plain, reach, short, svg
 from tasks.comparison.frontier import frontier_plots
+from tasks.comparison.heatmap import correlation_plots
 from tasks.comparison.naming import Point, named, place_names
 
 MOST_DOT_PLOTS = 6
@@ -26,7 +27,7 @@ def plots(comparison: Comparison, found: Sequence[Column]) -> list[Plot]:
     seconds = next((column for column in measured if column.metric == "cost/train_seconds"), None)
     if leading is not None and seconds is not None and len(comparison.arms) > 1:
         made.append(against(comparison, seconds, leading))
-    return made
+    return made + correlation_plots(comparison)
 
 
 def dots(comparison: Comparison, column: Column) -> str:

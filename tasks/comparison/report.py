@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.comparison.agreement import LEVEL, NAMES, decimals, ends, pair_of
 from tasks.comparison.cells import CONFOUNDED, basis, cell, written
 from tasks.comparison.columns import Column, columns, split_group
 from tasks.comparison.comparison import SPENT, Comparison, Difference
@@ -16,8 +17,9 @@ from tasks.comparison.frontier import BLIND_AUC
 from tasks.comparison.glossary import glossary
 from tasks.comparison.groups import group_tables
 from tasks.comparison.guarantees import guarantee_notes
+from tasks.comparison.heatmap import CORRELATIONS
 from tasks.comparison.naming import named
-from tasks.comparison.numbers import number, signed
+from tasks.comparison.numbers import number, p_value, signed, with_interval
 from tasks.comparison.pareto import pareto
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 TEMPLATE = "report.html.jinja"
 PRIVACY, ATTACKS = "privacy", "privacy: what attacks find"
+MOST_ANSWERS = 6
+"""Sentences on the agreement of metrics that stand in the answer; all of them stand in their own section."""
 FAMILIES = ("utility", "fairness", PRIVACY, ATTACKS)
 """The order of the tables; others follow."""
 
@@ -34,7 +38,9 @@ def report(comparison: Comparison, drawn: Sequence[Plot]) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.globals.update(cell=cell, difference=_difference, status=_status, CONFOUNDED=CONFOUNDED)
+    environment.globals.update(cell=cell, difference=_difference, status=_status, CONFOUNDED=CONFOUNDED, LEVEL=LEVEL, MOST_ANSWERS=MOST_ANSWERS)
+    environment.globals.update(METHODS=NAMES, decimals=decimals, ends=ends, pair_of=pair_of, with_interval=with_interval, number=number)
+    environment.filters["p"] = _p
     environment.filters["breakable"] = _breakable
     found = columns(comparison)
     front = pareto(comparison, found)
@@ -48,7 +54,8 @@ def report(comparison: Comparison, drawn: Sequence[Plot]) -> str:
         "front": front,
         "name_width": _name_width(comparison),
         "differences": [found for found in comparison.differences if _worth_a_line(found.metric)],
-        "plots": drawn,
+        "plots": [plot for plot in drawn if not plot.section],
+        "matrices": [plot for plot in drawn if plot.section == CORRELATIONS],
         "letters": {letter: arm for arm, letter in named(comparison).items() if letter != arm},
         "glossary": glossary(comparison, front),
         "notes": _notes(comparison),
@@ -71,6 +78,11 @@ def _status(found: Difference) -> str:
     before, confounded, _ = (found.reason or "").partition(f"{CONFOUNDED.strip(' ()')}: ")
     status = "" if found.status == "ok" and confounded else found.status
     return ", ".join(part for part in (status, before.rstrip("; "), "confounded" if confounded else "") if part)
+
+
+def _p(p: float | None) -> str:
+    """A p in a cell of its own: ``0.013``, ``< 0.001``, ``-``."""
+    return "-" if p is None else p_value(p).removeprefix("= ")
 
 
 def _worth_a_line(metric: str) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from tasks.comparison.claims import Claim
 from tasks.comparison.comparison import StudyPrivacy
+from tasks.comparison.correlation import Alignment, Correlation, Side
 from tasks.comparison.gates import Gate
 from tasks.core.measures import Row
 
@@ -21,12 +22,29 @@ class ArmFacts:
         base: the arm as written, ``eps-8``.
         point: the grid point as text, empty without a grid; equal for arms at one point.
         guarantee: the guarantee tag of its trials.
+        family: models that are alike, where arms are models; empty where that is not known.
     """
 
     name: str
     base: str
     point: str
     guarantee: str
+    family: str = ""
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """What a headline metric stands for in a correlation, beside what its rows say.
+
+    Args:
+        side: whether it judges a representation (intrinsic) or a task's answers (extrinsic).
+        variant: as it is written in the study, or its aligned form.
+        pair: the name that the two forms share, which is the original's; empty: its own.
+    """
+
+    side: Side
+    variant: Alignment = "original"
+    pair: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,8 @@ class StudyFacts:
         labels: rules that mark numbers, in words.
         about: other conditions of every number by name: versions, commit, data.
         study_privacy: what all private trainings spend together; None where there is none.
+        correlation: what is asked of the agreement of metrics over arms, which then are models; None where nothing is.
+        metrics: by the name of its rows, each metric that takes part in it.
     """
 
     name: str
@@ -49,6 +69,8 @@ class StudyFacts:
     labels: tuple[str, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
     study_privacy: StudyPrivacy | None = None
+    correlation: Correlation | None = None
+    metrics: Mapping[str, MetricFacts] = field(default_factory=dict)
 
     def named(self, name: str) -> list[ArmFacts]:
         """The arms that a name in a claim or gate stands for: one, or an arm as written at every grid point."""
@@ -63,7 +85,11 @@ class StudyFacts:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One trial: an arm with one seed, its numbers, their courses while it trained, and where it is recorded."""
+    """One trial: an arm with one seed, its numbers, their courses while it trained, and where it is recorded.
+
+    ``items`` are, by the name that begins a measurement's metrics (``fairness/stereoset``), its columns over items: ``id``, numbers, and
+    ``cluster`` where items are drawn in groups. They are needed for differences over the same items alone.
+    """
 
     arm: str
     seed: int
@@ -71,3 +97,4 @@ class TrialResult:
     status: Literal["finished", "failed"]
     mlflow_run: str = ""
     courses: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+    items: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)

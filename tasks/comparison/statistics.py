@@ -63,3 +63,12 @@ def holm(p: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p) - place) * p[index]))
         adjusted[index] = highest
     return adjusted
+
+
+def benjamini_hochberg(p: Sequence[float]) -> list[float]:
+    """Adjusted p of a family of tests (Benjamini and Hochberg 1995): the i-th smallest of m, from 1, counts m / i times, and none more than one after it."""
+    adjusted, lowest = [0.0] * len(p), 1.0
+    for place, index in reversed(list(enumerate(sorted(range(len(p)), key=p.__getitem__), start=1))):
+        lowest = min(lowest, p[index] * len(p) / place)
+        adjusted[index] = lowest
+    return adjusted

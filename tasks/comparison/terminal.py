@@ -6,16 +6,21 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from tasks.comparison.agreement import NAMES, decimals, ends, pair_of
 from tasks.comparison.cells import CONFOUNDED, basis, cell
 from tasks.comparison.columns import Column, columns, marks_explained
 from tasks.comparison.comparison import DELTA, Comparison
+from tasks.comparison.correlation import Cell, Correlations
 from tasks.comparison.guarantees import NONE, guarantee_notes
+from tasks.comparison.numbers import p_value
 from tasks.comparison.pareto import pareto
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 GAP, LONGEST_WORD = 3, 20
+MOST_PAIRS, NARROW = 20, 100
+"""Pairs of metrics on a terminal, of which the report has all; and the width below which their intervals go below their numbers."""
 _STYLES = {"holds": "green", "contradicted": "red", "not shown": "yellow", "descriptive": "yellow", "unanswered": "yellow"}
 
 
@@ -32,6 +37,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     if len(comparison.arms) > 1:
         console.print(f"baseline: {comparison.baseline}", style="dim", markup=False)
     _print_guarantees(comparison, console)
+    if comparison.correlations is not None:
+        _print_correlations(comparison.correlations, console)
     front = pareto(comparison, found)
     if front is not None:
         console.print(front.sentence, markup=False)
@@ -58,6 +65,41 @@ def _print_guarantees(comparison: Comparison, console: Console) -> None:
         console.print("privacy guarantee: none", style="dim", markup=False)
     for note in guarantee_notes(comparison):
         console.print(note, markup=False)
+
+
+def _print_correlations(found: Correlations, console: Console) -> None:
+    """The first method's coefficients, the surest first, then what may be concluded."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    leading = sorted(found.leading(), key=lambda cell: (cell.p is None, cell.p))
+    if leading:
+        narrow = console.width < NARROW
+        title = f"{NAMES[found.methods[0]]} over models"
+        table = Table(title=title, title_justify="left", title_style="dim", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        table.add_column("metrics")
+        names = ("coefficient", "corrected p", "says") if narrow else ("coefficient", "p", "corrected p", "models", "says")
+        for name in names:
+            table.add_column(name, justify="left" if name == "says" else "right", no_wrap=not narrow or name == "coefficient")
+        for cell in leading[:MOST_PAIRS]:
+            said = _said(cell, "\n" if narrow else " ")
+            table.add_row(*(Text(said[name]) for name in ("metrics", *names)))
+        console.print(table)
+        if len(leading) > MOST_PAIRS:
+            console.print(f"and {len(leading) - MOST_PAIRS} pairs more, in the report", style="dim", markup=False)
+    console.print(found.power, style="dim", markup=False)
+    for sentence in found.concluded:
+        console.print(f"concluded: {sentence}", markup=False)
+    if not found.concluded:
+        console.print("concluded: nothing; the report says what cannot be, and why", markup=False)
+
+
+def _said(cell: Cell, between: str) -> dict[str, str]:
+    """What stands in each column of the table of correlations."""
+    number = cell.status.replace("_", " ") if cell.value is None else f"{decimals(cell.value)}{between}{ends(cell.low, cell.high)}"
+    p, corrected = ("-" if p is None else p_value(p).removeprefix("= ") for p in (cell.p, cell.p_adjusted))
+    return {"metrics": pair_of(cell), "coefficient": number, "p": p, "corrected p": corrected, "models": str(cell.n), "says": cell.verdict}
 
 
 def _table(comparison: Comparison, prefix: str, found: list[Column], console: Console) -> None:

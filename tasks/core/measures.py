@@ -87,6 +87,14 @@ class Measures:
         return tuple(Row.model_validate(row) for row in _saved(folder).get("rows", ()))
 
     @staticmethod
+    def load_items(folder: Path) -> dict[str, list[Any]]:
+        """The columns over items of a saved folder; none where it has no items."""
+        import pyarrow.parquet as pq
+
+        path = folder / "items.parquet"
+        return pq.read_table(path).to_pydict() if path.exists() else {}
+
+    @staticmethod
     def load_courses(folder: Path) -> dict[str, tuple[tuple[float, float], ...]]:
         """The courses of a saved folder."""
         return {name: tuple((x, y) for x, y in course) for name, course in _saved(folder).get("courses", {}).items()}

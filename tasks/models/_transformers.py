@@ -113,9 +113,11 @@ def bert_network(block: Any, shape: TaskShape, encoder: TextEncoder, seed: int) 
         attention_probs_dropout_prob=block.dropout,
         pad_token_id=encoder.pad_id,
     )
+    masked = shape.task == "mlm"
+    if masked:  # the deviation of BERT-base at its own width: narrower models begin with attention that is too even to learn from
+        config.initializer_range = 0.02 * (768 / block.hidden_size) ** 0.5
     with torch_seeded(seed, "initialise"):
         body: Any = BertModel(config, add_pooling_layer=False)
-        masked = shape.task == "mlm"
         return EncoderNetwork(body, MaskedHead(body.get_input_embeddings()) if masked else heads_of(shape, block.hidden_size, block.dropout))
 
 

@@ -27,11 +27,13 @@ class Masking:
         mask_id: stands for a hidden token.
         marks: ids that are never hidden: padding, begin, end.
         vocabulary: random tokens are drawn below this.
+        rate: share of tokens to predict.
     """
 
     mask_id: int
     marks: tuple[int, ...]
     vocabulary: int
+    rate: float = RATE
 
     @classmethod
     def of(cls, encoder: TextEncoder) -> Masking:
@@ -53,7 +55,7 @@ class Masking:
         places = np.arange(ids.shape[1], dtype=np.uint64)
         coins = _coins(examples.numpy().astype(np.uint64)[:, None], places, draw, 0)
         first = np.where(allowed.numpy(), coins, 2.0).argmin(axis=1)
-        chosen = torch.from_numpy(coins < RATE)
+        chosen = torch.from_numpy(coins < self.rate)
         chosen[torch.arange(len(ids)), torch.from_numpy(first)] = True
         chosen &= allowed
         how = torch.from_numpy(_coins(examples.numpy().astype(np.uint64)[:, None], places, draw, 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,7 +64,10 @@ class Trainer:
         started = config.model.start(shape, self.inputs, self.seed)
         started.network.to(run.device)
         precision = resolve(config.training.precision, run.device, started.model.transformer and self.account is None)
-        return Trained(started, shape, encode_split(self.prepared.split("train"), started.encoder, shape), precision)
+        encoded = encode_split(self.prepared.split("train"), started.encoder, shape)
+        if encoded.masking is not None:
+            encoded = replace(encoded, masking=replace(encoded.masking, rate=config.training.mask_rate))
+        return Trained(started, shape, encoded, precision)
 
     def train(self, config: TrainConfig, key: int, run: StepRun, checkpoint: Path) -> Trained:
         """From the newest checkpoint, or the beginning, to the end; all draws follow from the key. Raises TrainingError, TrainingDiverged."""

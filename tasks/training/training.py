@@ -56,6 +56,7 @@ class Training(BaseModel):
     expected_batch_size: int = Field(default=64, ge=1, le=1_000_000, description="Examples per step; under privacy, expected ones.")
     optimizer: Annotated[Optimizer, OneOf(OPTIMIZERS)] = Field(default_factory=_default_optimizer, description="adamw, sgd.")
     schedule: Schedule = Field(default=Schedule(), description="Learning rate over time.")
+    mask_rate: float = Field(default=0.15, gt=0, lt=1, description="Task mlm: share of tokens that are hidden and guessed.")
     max_gradient_norm: float | None = Field(default=None, gt=0, description="Scale the whole gradient down to this norm; no privacy.")
     precision: Literal["auto", "fp32", "bf16"] = Field(default="auto", description="auto: bf16 where the device gains from it.")
     early_stopping: EarlyStopping | None = Field(default=None, description="Needs a validation split.")

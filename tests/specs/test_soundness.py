@@ -54,6 +54,15 @@ def federated(selection: str, correction: str = "none", partition: str = "natura
 
 AWAY: Values = {"availability": {"kind": "bernoulli"}}
 
+
+def asked(metric: Values, task: str = "mlm") -> Values:
+    return {"models": [{"label": "m", "data": {"kind": "wikitext-2", "task": task}}], "fairness": [metric]}
+
+
+def correlated(models: int) -> Values:
+    return {"correlation": {"between": ["intrinsic", "extrinsic"]}, "sweep": {"trials": 3 * models, "seeds": 3}}
+
+
 SHUFFLE = {"sampler": {"kind": "shuffle"}}
 SEARCH = {"kind": "random-stopping"}
 ATTACKS = [{"kind": "loss-threshold"}]
@@ -63,6 +72,16 @@ CASES: dict[str, tuple[Values, Values]] = {
     "DATA-01": ({"attacks": ATTACKS, "data": {"kind": "snips"}}, {"attacks": ATTACKS, "data": {"kind": "snips", "public_size": 90, "attack_holdout": 10}}),
     "DATA-02": ({"data": {"public_size": 10, "attack_holdout": 11}}, {"data": {"public_size": 10, "attack_holdout": 10}}),
     "DATA-03": (counted(100, 89), counted(100, 90)),
+    "FAIR-01": (asked({"kind": "stereoset"}, task="intent"), asked({"kind": "stereoset"}, task="mlm")),
+    "FAIR-02": (asked({"kind": "crows-pairs"}, task="lm"), asked({"kind": "crows-pairs"}, task="mlm")),
+    "FAIR-03": (asked({"kind": "ceat"}), asked({"kind": "seat"})),
+    "FAIR-04": (asked({"kind": "ilps", "prior_slot": "other"}), asked({"kind": "ilps", "prior_slot": "target"})),
+    "FAIR-05": (asked({"kind": "stereoset", "form": "intersentence-generative"}), asked({"kind": "stereoset", "form": "intrasentence"})),
+    "FAIR-06": (asked({"kind": "winobias"}), asked({"kind": "bbq"})),
+    "FAIR-07": (asked({"kind": "prediction-sensitivity", "form": "raw"}), asked({"kind": "prediction-sensitivity", "form": "share"})),
+    "FAIR-08": (correlated(4), correlated(5)),
+    "FAIR-09": (correlated(9), correlated(10)),
+    "FAIR-10": (asked({"kind": "weat"}), asked({"kind": "weat", "words": {"x": ["she"]}})),
     "FED-01": (federated("top-m", "horvitz-thompson"), federated("top-m")),
     "FED-02": (federated("afl", "hajek"), federated("participation-history", "hajek")),
     "FED-03": (federated("activity-proportional"), federated("activity-proportional", alpha=0.0)),

@@ -1,0 +1,164 @@
+"""Soundness rules of fairness evaluation (reference: the table of what is refused or labelled)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from tasks.core.rules import Facts, Rule
+from tasks.fairness.metric import FAIRNESS, FairnessMetric
+from tasks.models.ability import ABILITY_OF_TASK
+
+AUDITED = ("stereoset", "crows-pairs", "winobias")
+NON_COMMERCIAL = ("weat", "seat", "ceat")
+FEWEST, CONFIRMATORY = 5, 10
+"""Models below which a correlation has no p and no interval, and below which it is exploratory."""
+
+_BLODGETT = "Blodgett et al., ACL 2021"
+
+
+def _metrics(facts: Facts) -> Iterator[Mapping[str, Any]]:
+    yield from (found for found in facts.get("fairness") or () if isinstance(found, Mapping))
+
+
+def _any(kind: str | tuple[str, ...], **fields: tuple[Any, ...]) -> Callable[[Facts], bool]:
+    """Whether a metric of a kind is there, with one of some values in each of its fields."""
+    kinds = (kind,) if isinstance(kind, str) else kind
+
+    def when(facts: Facts) -> bool:
+        return any(found.get("kind") in kinds and all(found.get(name) in values for name, values in fields.items()) for found in _metrics(facts))
+
+    return when
+
+
+def _task(facts: Facts) -> str | None:
+    """The task of the model that is measured, where the spec tells it: trained by the study, on data whose task is written or natural."""
+    models = facts.get("models")
+    data = models[0].get("data") if isinstance(models, list | tuple) and models and isinstance(models[0], Mapping) else facts.get("data")
+    if not isinstance(data, Mapping):
+        return None
+    from tasks.data.dataset import DATASETS, Dataset
+
+    member = DATASETS.members().get(str(data.get("kind")))
+    natural = member.tasks[0] if member is not None and issubclass(member, Dataset) else None
+    return data.get("task") or natural
+
+
+def _unable(facts: Facts) -> bool:
+    task = _task(facts)
+    abilities = set(ABILITY_OF_TASK.get(task, ())) if task is not None else None
+    for found in _metrics(facts):
+        member = FAIRNESS.members().get(str(found.get("kind")))
+        required = set(member.requires) if member is not None and issubclass(member, FairnessMetric) else set()
+        if abilities is not None and required and not required & abilities:
+            return True
+    return False
+
+
+def _causal(facts: Facts) -> bool:
+    return _task(facts) == "lm" and _any(("crows-pairs", "ilps"))(facts)
+
+
+def _published_words(facts: Facts) -> bool:
+    return any(found.get("kind") in NON_COMMERCIAL and found.get("words") is None for found in _metrics(facts))
+
+
+def _trials(facts: Facts) -> int | None:
+    trials, seeds = facts.get("sweep.trials"), facts.get("sweep.seeds", 1)
+    return None if trials is None else int(trials) // max(1, int(seeds))
+
+
+def _models_below(low: int, high: int) -> Callable[[Facts], bool]:
+    def when(facts: Facts) -> bool:
+        models = _trials(facts)
+        return facts.get("correlation") is not None and models is not None and low <= models < high
+
+    return when
+
+
+def _raw(facts: Facts) -> bool:
+    return _any("prediction-sensitivity", form=("raw", "length-normalised"))(facts)
+
+
+RULES = (
+    Rule(
+        id="FAIR-01",
+        when=_unable,
+        verdict="refuse",
+        sentence="a fairness metric asks what this model cannot answer (masked or causal tokens, or labels): change the metric, or data.task",
+        source="Kurita et al. 2019; Nadeem et al. 2021; Nangia et al. 2020",
+        path="fairness",
+    ),
+    Rule(
+        id="FAIR-02",
+        when=_causal,
+        verdict="label",
+        sentence="a masked-language-model metric on a causal model is its likelihood variant: an adaptation, not comparable with published numbers",
+        source="Nangia et al., EMNLP 2020",
+        path="fairness",
+    ),
+    Rule(
+        id="FAIR-03",
+        when=_any("ceat"),
+        verdict="label",
+        sentence="CEAT contexts are not the paper's, which cannot be shared: an adaptation, not comparable with published numbers",
+        source="Guo and Caliskan, AIES 2021",
+        path="fairness",
+    ),
+    Rule(
+        id="FAIR-04",
+        when=_any("ilps", prior_slot=("other",)),
+        verdict="label",
+        sentence="the prior is read at the other mask, as the reference code does and the paper does not",
+        source="Kurita et al., GeBNLP 2019",
+        path="fairness",
+    ),
+    Rule(
+        id="FAIR-05",
+        when=_any("stereoset", form=("intersentence-generative",)),
+        verdict="label",
+        sentence="StereoSet between sentences without the authors' next-sentence head is an adaptation",
+        source="Nadeem et al., ACL 2021",
+        path="fairness",
+    ),
+    Rule(
+        id="FAIR-06",
+        when=_any(AUDITED),
+        verdict="label",
+        sentence="the validity of StereoSet, CrowS-Pairs and WinoBias as measures of bias is disputed: no bias found is not fairness",
+        source=_BLODGETT,
+        path="fairness",
+    ),
+    Rule(
+        id="FAIR-07",
+        when=_raw,
+        verdict="label",
+        sentence="raw prediction sensitivity grows with the size of vectors and with length: never compare models by it, use form: share",
+        source="Krishna et al., ACL 2022; derived",
+        path="fairness",
+    ),
+    Rule(
+        id="FAIR-08",
+        when=_models_below(0, FEWEST),
+        verdict="label",
+        sentence=f"a correlation over fewer than {FEWEST} models has no p and no interval",
+        source="derived: power of a correlation",
+        path="correlation",
+    ),
+    Rule(
+        id="FAIR-09",
+        when=_models_below(FEWEST, CONFIRMATORY),
+        verdict="label",
+        sentence=f"a correlation over fewer than {CONFIRMATORY} models is exploratory",
+        source="derived: power of a correlation",
+        path="correlation",
+    ),
+    Rule(
+        id="FAIR-10",
+        when=_published_words,
+        verdict="label",
+        sentence="the word lists of WEAT and SEAT are for non-commercial use (CC BY-NC 4.0); give words of your own for other uses",
+        source="May et al., NAACL 2019",
+        path="fairness",
+    ),
+)
