@@ -12,7 +12,8 @@ from tasks.core.component import components_in
 from tasks.federated.client import Client
 from tasks.federated.jobs import Job, device_seed, make_job
 from tasks.federated.local import Work, trained_names
-from tasks.models.batches import IGNORED, Encoded
+from tasks.models.batches import Encoded
+from tasks.models.masking import IGNORED
 from tasks.models.model import MODELS, Architecture, Started, TaskShape
 
 MODELS_OF_TASK: dict[str, tuple[str, Mapping[str, Any]]] = {

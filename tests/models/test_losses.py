@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from tasks.models.batches import IGNORED, encode_split
+from tasks.models.batches import encode_split
 from tasks.models.losses import next_token_nats, per_example_loss
+from tasks.models.masking import IGNORED
 from tasks.models.model import TaskShape
 from tasks.text._bytes import BytesEncoder
 from tasks.text._hashing import HashingEncoder

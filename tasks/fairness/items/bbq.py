@@ -62,7 +62,7 @@ def _item(values: dict[str, Any]) -> BbqItem:
         ambiguous=values["context_condition"] == "ambig",
         context=values["context"],
         question=values["question"],
-        options=tuple(values[f"ans{option}"] for option in range(3)),  # type: ignore[arg-type]
+        options=tuple(values[f"ans{option}"] for option in range(3)),
         unknown=unknown,
         stereotyped=named[0] if len(named) == 1 else None,
         label=values["label"],

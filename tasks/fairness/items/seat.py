@@ -75,7 +75,7 @@ def load_test(name: str, cache: Path) -> AssociationTest:
     parts = json.loads(fetch("seat", found[0], cache).read_text(encoding="utf-8"))
     lists = [parts[part] for part in ("targ1", "targ2", "attr1", "attr2")]
     words = [tuple(part["examples"]) for part in lists]
-    return AssociationTest(name, words[0], words[1], words[2], words[3], tuple(part["category"] for part in lists))  # type: ignore[arg-type]
+    return AssociationTest(name, words[0], words[1], words[2], words[3], tuple(part["category"] for part in lists))
 
 
 def digest() -> str:

@@ -58,7 +58,7 @@ def _all(cache: Path) -> list[WinoPair | None]:
             pro, anti = (_lines(f"{way}_stereotyped_type{number}.txt.{split}", cache) for way in ("pro", "anti"))
             for row, (one, other) in enumerate(zip(pro, anti, strict=True)):
                 fits = all(len(_BRACKETS.findall(text)) == 2 for text in (one, other))
-                found.append(WinoPair(f"{number}/{split}/{row}", number, split, row, _plain(one), _plain(other)) if fits else None)  # type: ignore[arg-type]
+                found.append(WinoPair(f"{number}/{split}/{row}", number, split, row, _plain(one), _plain(other)) if fits else None)
     return found
 
 

@@ -100,7 +100,7 @@ class StereoSet(LikelihoodMetric):
         else:
             from tasks.data._stereotype_items import stereoset_items
 
-            found = stereoset_items(self.items_seed)
+            found = list[Any](stereoset_items(self.items_seed))
         wanted = "intrasentence" if self.form == "intrasentence" else "intersentence"
         return [item for item in found if item.form == wanted][: self.first_items]
 

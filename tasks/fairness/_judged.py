@@ -1,0 +1,136 @@
+"""What a classifier says of records with groups: the common base of metrics on its answers, and the table that they read."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from tasks.core.component import OneOf
+from tasks.core.measures import FineTuned, Need, Predictions, PreparedOther
+from tasks.data.dataset import DATASETS, Dataset
+from tasks.fairness.metric import FairnessMetric
+from tasks.training.training import Training
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPLIT = "test"
+TOGETHER = "|"
+"""Between the groups of a record that is about several."""
+
+
+class ClassifierMetric(FairnessMetric, ABC):
+    """Base of metrics on what a classifier answers.
+
+    With ``data`` the model's body is fine-tuned on it first, with new answer layers; without, the model's own answers on its own test split are
+    judged. ``test_data`` is other data with the same labels, whose test split is judged instead.
+    """
+
+    data: Annotated[Dataset, OneOf(DATASETS)] | None = Field(default=None, description="Fine-tune on this first; without it, the model's own test split.")
+    finetune: Training = Field(default=Training(epochs=3), description="How to fine-tune.")
+    test_data: Annotated[Dataset, OneOf(DATASETS)] | None = Field(
+        default=None, description="Judge the test split of this instead; its labels must be the same."
+    )
+    positive: str | None = Field(default=None, description="The label that counts as positive; of two, the second by alphabet.")
+
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint")
+
+    @property
+    def reads_own_data(self) -> bool:
+        """Without data of its own."""
+        return self.data is None
+
+    def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
+        """The fine-tuned model, or what the model itself says; and the other test data."""
+        if self.data is None:
+            return (Predictions(split=SPLIT),)
+        tuned = FineTuned(data=self.data.model_dump(mode="json"), training=self.finetune.model_dump(mode="json"))
+        return (tuned, *([PreparedOther(label="test", data=self.test_data.model_dump(mode="json"))] if self.test_data is not None else []))
+
+    def judged(self, target: Path, needed: Mapping[str, Path], report: Any) -> Judged | str:
+        """What is judged, or why nothing can be."""
+        if self.data is None:
+            return _own(target, needed[f"predictions/{SPLIT}"], self.positive)
+        tested = needed.get("data/test", needed["fine-tuned/data"])
+        return _asked(needed["fine-tuned"], tested, self.positive, report)
+
+
+class Judged:
+    """Records and answers.
+
+    Attributes:
+        table: id, perhaps user; ``truth`` (whether the label is the positive one), ``score`` (the probability of the positive label), ``predicted``.
+        groups: by name, which records are about the group, (N,) bool.
+        conditions: data digest, split, positive label.
+    """
+
+    def __init__(self, table: pd.DataFrame, conditions: dict[str, str]) -> None:
+        self.table, self.conditions = table, conditions
+        names = sorted({name for value in table["group"].dropna() for name in str(value).split(TOGETHER)})
+        parts = table["group"].map(lambda value: set(str(value).split(TOGETHER)), na_action="ignore")
+        self.groups = {name: parts.map(lambda part, name=name: name in part, na_action="ignore").eq(True).to_numpy(dtype=bool) for name in names}
+
+
+def _own(target: Path, folder: Path, positive: str | None) -> Judged | str:
+    import pandas as pd
+    from safetensors.numpy import load_file
+
+    facts = json.loads((folder / "predictions.json").read_text())
+    if facts["task"] not in ClassifierMetric.tasks:
+        return f"task '{facts['task']}' has no labels to judge"
+    labels = json.loads((target / "labels.json").read_text())["labels"]
+    logits = load_file(folder / "logits.safetensors")["intent"].astype(float)
+    import numpy as np
+
+    chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+    table = pd.read_parquet(folder / "predictions.parquet")
+    return _table(table, chances / chances.sum(axis=1, keepdims=True), labels, positive, facts["data"])
+
+
+def _asked(model: Path, data: Path, positive: str | None, report: Any) -> Judged | str:
+    from tasks.data.prepared import PreparedData
+    from tasks.models.probing import Probe
+
+    probe = Probe.open(model, "cpu" if report is None else report.device)
+    prepared = PreparedData(data)
+    records = prepared.split(SPLIT)
+    return _table(records, probe.classify(records["text"].tolist()), list(probe.shape.labels), positive, prepared.facts["split_digests"][SPLIT])
+
+
+def _table(records: pd.DataFrame, chances: Any, labels: Sequence[str], positive: str | None, digest: str) -> Judged | str:
+    if "group" not in records or records["group"].isna().all():
+        return "the data names no groups"
+    if positive is None and len(labels) != 2:
+        return f"of {len(labels)} labels one must be named: positive"
+    chosen = positive or sorted(labels)[1]
+    if chosen not in labels:
+        return f"no label is '{chosen}'"
+    table = records[[column for column in ("id", "user", "group") if column in records]].copy()
+    table["truth"] = (records["label"] == chosen).to_numpy()
+    table["score"] = chances[:, labels.index(chosen)]
+    table["predicted"] = chances.argmax(axis=1) == labels.index(chosen)
+    return Judged(table.reset_index(drop=True), {"data": digest, "split": SPLIT, "positive": chosen})
+
+
+def slugs(groups: Sequence[str]) -> dict[str, str]:
+    """Groups as segments of metrics' names: letters, digits, ``_``, ``-`` and ``.`` alone, with a number where two would be alike."""
+    import re
+
+    found: dict[str, str] = {}
+    for group in groups:
+        plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", group) or "_"
+        slug, number = plain, 2
+        while slug in found.values():
+            slug, number = f"{plain}_{number}", number + 1
+        found[group] = slug
+    return found
+
+
+def sizes(groups: Mapping[str, Any]) -> str:
+    """Groups with how many records each has, in words."""
+    return ", ".join(f"{name} {int(inside.sum())}" for name, inside in groups.items())
