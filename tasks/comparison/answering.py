@@ -9,8 +9,9 @@ from tasks.comparison.claims import Claim
 from tasks.comparison.comparison import Answer, Verdict
 from tasks.comparison.numbers import number, p_value, signed
 from tasks.comparison.results import ArmFacts, StudyFacts
-from tasks.comparison.statistics import ALPHA, FEWEST_SEEDS, Summary, holm, p_above, p_below, p_within, summarise
+from tasks.comparison.statistics import ALPHA, FEWEST_SEEDS, Summary, p_above, p_below, p_within, summarise
 from tasks.comparison.table import Table
+from tasks.core.multiplicity import holm
 
 
 @dataclass(frozen=True)

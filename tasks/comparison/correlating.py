@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tasks.comparison import agreement
 from tasks.comparison.correlation import Alignment, Cell, Change, Correlation, Correlations, Method, Score, Side, Without
-from tasks.comparison.statistics import benjamini_hochberg, holm
+from tasks.core.multiplicity import benjamini_hochberg, holm
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tasks.comparison.comparison import PairedDifference
 from tasks.comparison.conditions import unlike
 from tasks.comparison.results import StudyFacts, TrialResult
-from tasks.comparison.statistics import FEWEST_SEEDS, LEVEL, benjamini_hochberg
+from tasks.comparison.statistics import FEWEST_SEEDS, LEVEL
+from tasks.core.multiplicity import benjamini_hochberg
 from tasks.core.seeds import numpy_generator
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from tasks.comparison.compare import compare
 from tasks.comparison.comparison import Comparison
 from tasks.comparison.correlating import correlate, oriented
 from tasks.comparison.correlation import Cell, Correlation, Correlations, Method
-from tasks.comparison.statistics import benjamini_hochberg
 from tasks.comparison.steps import reduce_comparison
 from tasks.comparison.terminal import print_comparison
+from tasks.core.multiplicity import benjamini_hochberg
 from tests.comparison.correlated_studies import (
     ALIGNED_TPR,
     FAMILIES,

@@ -9,7 +9,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW, ttost_paired
 
 from tasks.comparison.compare import compare
-from tasks.comparison.statistics import holm, p_above, p_below, p_within, summarise
+from tasks.comparison.statistics import p_above, p_below, p_within, summarise
+from tasks.core.multiplicity import holm
 from tests.comparison.studies import facts, trials
 
 SAMPLES = [np.random.default_rng(seed).normal(0.02 * seed, 0.03, size=2 + seed) for seed in range(12)]
