@@ -121,6 +121,8 @@ class FairnessEvaluationStudy(Study):
         """The headline of each fairness metric, and of its aligned form."""
         found: dict[str, MetricFacts] = {}
         for metric in self.fairness:
+            if not metric.headline:
+                continue
             name = metric.metric("fairness", metric.headline)
             found[name] = MetricFacts(metric.side, "original", name)
             twin = aligned(metric)

@@ -110,6 +110,26 @@ EVALUATIONS = {
 }
 """Twenty of each; planted: which a subject of which group is said to be."""
 
+PLAIN = [
+    "tall",
+    "short",
+    "young",
+    "busy",
+    "tired",
+    "ready",
+    "hungry",
+    "awake",
+    "thirsty",
+    "outside",
+    "barefoot",
+    "abroad",
+    "indoors",
+    "seated",
+    "early",
+    "late",
+]
+"""What a subject of either group is said to be and that is neither pleasant nor unpleasant."""
+
 THINGS = [
     "table",
     "window",
@@ -166,5 +186,7 @@ NEUTRAL = (
     "a new {thing} came to the {place} on {day}",
     "the {place} has a {thing} and a {other}",
     "the old {thing} is next to the {other}",
+    "in the {place} everyone was {plain} on {day}",
+    "on {day} nobody in the {place} is {plain}",
 )
-"""On no one."""
+"""On no one of a group."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.core.seeds import numpy_generator
-from tasks.data._stereotype_words import DAYS, EVALUATIONS, JUDGING, NEUTRAL, OCCUPATIONS, PLACES, SUBJECTS, THINGS, WORKING
+from tasks.data._stereotype_words import DAYS, EVALUATIONS, JUDGING, NEUTRAL, OCCUPATIONS, PLACES, PLAIN, SUBJECTS, THINGS, WORKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 GROUPS = ("female", "male")
 NEUTRAL_SHARE = 0.25
+PLAIN_SHARE = 0.5
+"""Of labelled sentences: those whose words tell nothing of the label, so that a subject's group is all there is to go by."""
 
 
 def text_records(examples: int, bias: float, seed: int) -> pd.DataFrame:
@@ -25,15 +27,28 @@ def text_records(examples: int, bias: float, seed: int) -> pd.DataFrame:
     return pd.DataFrame([_sentence(generator, bias) for _ in range(examples)])
 
 
-def labelled_records(examples: int, bias: float, seed: int) -> pd.DataFrame:
-    """Sentences that say what somebody is like: text, label (pleasant or unpleasant), group.
+def labelled_records(examples: int, bias: float, seed: int, graded: bool = False) -> pd.DataFrame:
+    """Sentences that say what somebody is like: text, label (pleasant or unpleasant), group, effect.
 
-    An unpleasant label has probability (1 + bias) / 2 for a female subject and (1 - bias) / 2 for a male one.
+    In half of them the words tell the label. In the others, whose words are plain, it is ``unpleasant`` with probability ``(1 + effect) / 2`` for a
+    female subject and ``(1 - effect) / 2`` for a male one: ``effect`` is what the subject's group does to the label, 0 where words tell. It is
+    ``bias``, or, ``graded``, rises over the pairs of subjects from 0 to ``bias``.
     """
     import pandas as pd
 
     generator = numpy_generator(seed, "synthetic-stereotypes-labelled")
-    return pd.DataFrame([_judgement(generator, GROUPS[int(generator.integers(2))], bias) for _ in range(examples)])
+    return pd.DataFrame([_labelled(generator, bias, graded) for _ in range(examples)])
+
+
+def _labelled(generator: np.random.Generator, bias: float, graded: bool) -> dict[str, str | float | None]:
+    pair, side = int(generator.integers(len(SUBJECTS))), int(generator.integers(2))
+    is_plain, coin = generator.random() < PLAIN_SHARE, generator.random()
+    effect = (bias * pair / (len(SUBJECTS) - 1) if graded else bias) if is_plain else 0.0
+    label = "unpleasant" if coin < (1 + (effect if side == 0 else -effect)) / 2 else "pleasant"
+    evaluation = _pick(generator, PLAIN if is_plain else EVALUATIONS[label])
+    words = {"evaluation": evaluation, "place": _pick(generator, PLACES), "day": _pick(generator, DAYS)}
+    text = fill(_pick(generator, JUDGING), subject=SUBJECTS[pair][side], **words)
+    return {"text": text, "group": GROUPS[side], "label": label, "effect": effect}
 
 
 def fill(template: str, **words: str) -> str:
@@ -44,7 +59,13 @@ def fill(template: str, **words: str) -> str:
 def _sentence(generator: np.random.Generator, bias: float) -> dict[str, str | None]:
     if generator.random() < NEUTRAL_SHARE:
         first, second = generator.choice(len(THINGS), size=2, replace=False)
-        words = {"thing": THINGS[first], "other": THINGS[second], "place": _pick(generator, PLACES), "day": _pick(generator, DAYS)}
+        words = {
+            "thing": THINGS[first],
+            "other": THINGS[second],
+            "place": _pick(generator, PLACES),
+            "day": _pick(generator, DAYS),
+            "plain": _pick(generator, PLAIN),
+        }
         return {"text": fill(_pick(generator, NEUTRAL), **words), "group": None, "label": None, "planted": None}
     group = GROUPS[int(generator.integers(2))]
     return _working(generator, group, bias) if generator.random() < 0.5 else _judgement(generator, group, bias)

@@ -34,6 +34,7 @@ class Columns(BaseModel):
     user: str | None = Field(default=None, description="Who said it.")
     time: str | None = Field(default=None, description="When.")
     group: str | None = Field(default=None, description="Group for fairness.")
+    rating: str | None = Field(default=None, description="How biased an answer on it is, as people rated it: a number.")
 
     def named(self) -> dict[str, str]:
         """Those that are given: word of a record to column of the table."""
@@ -71,6 +72,8 @@ def named_records(table: pd.DataFrame, columns: Columns, where: str) -> pd.DataF
     for word in ("text", "label", "user", "group", "time"):
         if word in records:
             records[word] = records[word].map(lambda value: None if pd.isna(value) else str(value))
+    if "rating" in records:
+        records["rating"] = _numbers(records["rating"], columns.rating or "", where)
     if "text" not in records and "tokens" in records:
         records["text"] = records["tokens"].map(" ".join)
     return records
@@ -86,6 +89,19 @@ def share_as_test(records: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd
 
     test = content_keys(records).map(lambda key: uniform(0, "test-share", key) < share).to_numpy(dtype=bool)
     return records[~test], records[test]
+
+
+def _numbers(values: pd.Series, column: str, where: str) -> pd.Series:
+    """Numbers, NaN where a cell is empty. Raises DataError for a word."""
+    import pandas as pd
+
+    from tasks.data.dataset import DataError
+
+    found = pd.to_numeric(values, errors="coerce")
+    wrong = found.isna() & values.notna()
+    if wrong.any():
+        raise DataError(f"columns.rating: {where}, column '{column}', record {int(wrong.to_numpy().argmax()) + 1} is not a number")
+    return found.astype(float)
 
 
 def _words(value: Any) -> list[str]:

@@ -16,6 +16,8 @@ from tasks.core.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+TOGETHER = "|"
+"""Between the groups of a record that is about several."""
 Task = Literal["intent", "tagging", "joint", "qa", "seq2seq", "lm", "mlm"]
 
 
@@ -28,7 +30,7 @@ class RawData:
     """Records as a dataset gives them.
 
     Args:
-        splits: ``train``, ``test`` and perhaps ``validation``; columns are a subset of text, label, tokens, slots, user, time, group.
+        splits: ``train``, ``test`` and perhaps ``validation``; columns are a subset of text, label, tokens, slots, user, time, group, rating.
         facts: public facts such as licence and source.
     """
 

@@ -15,7 +15,7 @@ from tasks.data.pools import as_text, content_keys, distinct, split_pools
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("text", "label", "tokens", "slots", "user", "time", "group")
+COLUMNS = ("text", "label", "tokens", "slots", "user", "time", "group", "rating")
 
 
 def write_prepared(data: Dataset, raw: RawData, seed: int, folder: Path) -> None:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 from abc import ABC
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from tasks.core.component import OneOf
-from tasks.core.measures import FineTuned, Need, Predictions, PreparedOther
-from tasks.data.dataset import DATASETS, Dataset
+from tasks.core.measures import Direction, FineTuned, Need, Predictions, PreparedOther, Row
+from tasks.data.dataset import DATASETS, TOGETHER, Dataset
 from tasks.fairness.metric import FairnessMetric
 from tasks.training.training import Training
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tasks.models.probing import Probe
+
 SPLIT = "test"
-TOGETHER = "|"
-"""Between the groups of a record that is about several."""
 
 
 class ClassifierMetric(FairnessMetric, ABC):
@@ -56,8 +57,41 @@ class ClassifierMetric(FairnessMetric, ABC):
         """What is judged, or why nothing can be."""
         if self.data is None:
             return _own(target, needed[f"predictions/{SPLIT}"], self.positive)
-        tested = needed.get("data/test", needed["fine-tuned/data"])
-        return _asked(needed["fine-tuned"], tested, self.positive, report)
+        opened = self.opened(target, needed, target, report)
+        return opened if isinstance(opened, str) else _asked(opened, self.positive)
+
+    def opened(self, target: Path, needed: Mapping[str, Path], data: Path, report: Any) -> Opened | str:
+        """The classifier itself, fine-tuned or the target with its own ``data``; or why it cannot be asked."""
+        from tasks.data.prepared import PreparedData
+        from tasks.models.probing import Probe
+
+        tested = data if self.data is None else needed.get("data/test", needed.get("fine-tuned/data", data))
+        prepared = PreparedData(tested)
+        if prepared.task not in self.tasks or not prepared.has(SPLIT):
+            return f"task '{prepared.task}' has no labels to judge"
+        probe = Probe.open(target if self.data is None else needed["fine-tuned"], "cpu" if report is None else report.device)
+        return Opened(probe, prepared.split(SPLIT), {"data": prepared.facts["split_digests"][SPLIT], "split": SPLIT})
+
+    def mean_row(self, name: str, values: Any, told: Any, opened: Opened, seed: int, direction: Direction, said: dict[str, str], **rest: Any) -> Row:
+        """The mean of ``values`` (N,) over the records ``told`` (N,), drawn with their users or templates for its interval."""
+        import numpy as np
+
+        from tasks.core.bootstrap import clustered_interval, clusters_of
+        from tasks.core.seeds import numpy_generator
+
+        sums = np.column_stack([values[told], np.ones(int(told.sum()))])
+        generator = numpy_generator(seed, "bootstrap", entity=self.metric("fairness", name))
+        ends = clustered_interval(sums, lambda total: total[:, 0] / total[:, 1], clusters_of(opened.records[told]), generator)
+        return self.row(name, float(values[told].mean()), ends, int(told.sum()), direction, said, **rest)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A classifier that can be asked, and the records to ask about (columns id, text, label ...). ``conditions``: data digest and split."""
+
+    probe: Probe
+    records: pd.DataFrame
+    conditions: dict[str, str]
 
 
 class Judged:
@@ -92,14 +126,9 @@ def _own(target: Path, folder: Path, positive: str | None) -> Judged | str:
     return _table(table, chances / chances.sum(axis=1, keepdims=True), labels, positive, facts["data"])
 
 
-def _asked(model: Path, data: Path, positive: str | None, report: Any) -> Judged | str:
-    from tasks.data.prepared import PreparedData
-    from tasks.models.probing import Probe
-
-    probe = Probe.open(model, "cpu" if report is None else report.device)
-    prepared = PreparedData(data)
-    records = prepared.split(SPLIT)
-    return _table(records, probe.classify(records["text"].tolist()), list(probe.shape.labels), positive, prepared.facts["split_digests"][SPLIT])
+def _asked(opened: Opened, positive: str | None) -> Judged | str:
+    chances = opened.probe.classify(opened.records["text"].tolist())
+    return _table(opened.records, chances, list(opened.probe.shape.labels), positive, opened.conditions["data"])
 
 
 def _table(records: pd.DataFrame, chances: Any, labels: Sequence[str], positive: str | None, digest: str) -> Judged | str:

@@ -21,7 +21,7 @@ class FairnessMetric(Measurement, ABC):
 
     Class facts: ``side`` (of the representation, or of a task's answers), ``notion`` (stereotype, association, toxicity, equality of rates ...),
     ``requires`` (a model must have one of these abilities; none: any), ``headline`` (the last segment of the row that stands for the metric in a
-    correlation; oriented, that is with direction ``lower`` or ``higher``), ``ideal`` (the value of an unbiased model).
+    correlation; oriented, that is with direction ``lower`` or ``higher``; empty where it joins none), ``ideal`` (the value of an unbiased model).
     """
 
     side: ClassVar[Side] = "extrinsic"

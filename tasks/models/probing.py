@@ -125,10 +125,14 @@ class Probe:
         ids, lengths = padded(rows, self.encoder.pad_id)
         return Encoded(ids, lengths, self.encoder.pad_id, torch.arange(len(ids)))
 
-    def _batches(self, encoded: Encoded, report: Any = None) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    def batches(self, rows: Sequence[Sequence[int]], report: Any = None, tokens: int = TOKENS) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+        """Rows of ids in batches of like length: their places, and the batch. ``tokens`` is the most of a batch."""
+        return self._batches(self._encoded(rows), report, tokens)
+
+    def _batches(self, encoded: Encoded, report: Any = None, tokens: int = TOKENS) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
         """Rows of like length together, within the bounds; says how far it is."""
         order = torch.argsort(encoded.lengths, stable=True)
-        most = min(TOKENS, LOGITS // self.encoder.vocabulary_size if self.shape.task in ("lm", "mlm") else TOKENS)
+        most = min(tokens, LOGITS // self.encoder.vocabulary_size if self.shape.task in ("lm", "mlm") else tokens)
         progress: Callable[..., None] = report.progress if report is not None else lambda *_: None
         start = 0
         while start < len(order):

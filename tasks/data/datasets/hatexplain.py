@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from tasks.data.catalogue import Source, digest_of, fetch
-from tasks.data.dataset import Dataset, RawData, Task
+from tasks.data.dataset import TOGETHER, Dataset, RawData, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,5 +91,5 @@ def _groups(table: Path) -> dict[str, str]:
         for row in csv.DictReader(file):
             named = [row[axis] for axis in AXES if row[axis] not in NO_ONE]
             if named:
-                found[row["comment"]] = "|".join(named)
+                found[row["comment"]] = TOGETHER.join(named)
     return found

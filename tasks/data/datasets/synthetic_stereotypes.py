@@ -17,9 +17,11 @@ class SyntheticStereotypes(Dataset):
 
     The planted bias: the occupation of a subject is one of 16 that go with its group with probability ``(1 + bias) / 2``, else one of the other
     group's 16; a female subject is said to be something unpleasant with probability ``(1 + bias) / 2``, a male one with ``(1 - bias) / 2``. At 0
-    the groups are spoken of alike, at 1 never. For task ``intent`` the records are the sentences on what people are like, the label is pleasant
-    or unpleasant, and ``label_bias`` stands in for ``bias`` in the training part; in the test part the label never depends on the group. A fifth
-    of the records, by a coin each, is for testing. The same fields give the same records.
+    the groups are spoken of alike, at 1 never. For task ``intent`` the records say what people are like and are labelled pleasant or unpleasant.
+    In half of them the words tell which; in the others they do not, and in the training part a female subject is unpleasant with probability
+    ``(1 + label_bias) / 2``, a male one with ``(1 - label_bias) / 2``. In the test part the label never depends on the group, and ``rating`` is
+    what was planted: by how much swapping the subject's group moves the probability that a perfect learner of the training part gives. A fifth of
+    the records, by a coin each, is for testing. The same fields give the same records.
     """
 
     tasks: ClassVar[tuple[Task, ...]] = ("lm", "mlm", "intent")
@@ -29,6 +31,7 @@ class SyntheticStereotypes(Dataset):
     examples: int = Field(default=4000, ge=50, le=1_000_000, description="Records, test records among them.")
     bias: float = Field(default=0.5, ge=0, le=1, description="How unlike the groups are spoken of, for language models.")
     label_bias: float = Field(default=0.0, ge=0, le=1, description="The same in the labelled training part of task intent.")
+    graded: bool = Field(default=False, description="label_bias rises over the pairs of subjects (she and he first, the wife and the husband last) from 0.")
     seed: int = Field(default=7, ge=0, description="Decides the records; apart from the seeds of trials.")
 
     @property
@@ -44,7 +47,8 @@ class SyntheticStereotypes(Dataset):
         test = numpy_generator(self.seed, "synthetic-stereotypes-test").random(self.examples) < TEST_SHARE
         facts = {"licence": "generated", "planted_bias": self.label_bias if self.has_groups else self.bias}
         if self.has_groups:
-            biased, fair = (labelled_records(self.examples, bias, self.seed) for bias in (self.label_bias, 0.0))
+            biased, fair = (labelled_records(self.examples, bias, self.seed, self.graded) for bias in (self.label_bias, 0.0))
+            fair["rating"] = biased["effect"]
             return RawData({"train": biased[~test], "test": fair[test]}, facts)
         records = text_records(self.examples, self.bias, self.seed)[["text"]]
         return RawData({"train": records[~test], "test": records[test]}, facts)

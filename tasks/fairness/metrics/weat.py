@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -31,5 +31,6 @@ class Weat(Seat):
 
     def vectors(self, probe: Probe, stimuli: tuple[str, ...]) -> NDArray[np.float64]:
         """(N, E) of words."""
-        found: Any = probe.word_vectors(list(stimuli))
-        return found
+        import numpy as np
+
+        return np.asarray(probe.word_vectors(list(stimuli)))
