@@ -48,14 +48,14 @@ class ClassifierMetric(FairnessMetric, ABC):
 
     def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
         """The fine-tuned model, or what the model itself says; and the other test data."""
+        other = () if self.test_data is None else (PreparedOther(label="test", data=self.test_data.model_dump(mode="json")),)
         if self.data is None:
-            return (Predictions(split=SPLIT),)
-        tuned = FineTuned(data=self.data.model_dump(mode="json"), training=self.finetune.model_dump(mode="json"))
-        return (tuned, *([PreparedOther(label="test", data=self.test_data.model_dump(mode="json"))] if self.test_data is not None else []))
+            return other or (Predictions(split=SPLIT),)
+        return (FineTuned(data=self.data.model_dump(mode="json"), training=self.finetune.model_dump(mode="json")), *other)
 
     def judged(self, target: Path, needed: Mapping[str, Path], report: Any) -> Judged | str:
         """What is judged, or why nothing can be."""
-        if self.data is None:
+        if f"predictions/{SPLIT}" in needed:
             return _own(target, needed[f"predictions/{SPLIT}"], self.positive)
         opened = self.opened(target, needed, target, report)
         return opened if isinstance(opened, str) else _asked(opened, self.positive)
