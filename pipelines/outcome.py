@@ -30,6 +30,7 @@ from tasks.core.measures import Measures, Row
 from tasks.core.measuring import MeasureConfig
 from tasks.core.places import home
 from tasks.core.rules import Finding
+from tasks.fairness.metric import FairnessMetric
 from tasks.runtime.execution import SERIES, series_path
 from tasks.runtime.mlflow_.client import open_client
 from tasks.runtime.mlflow_.datasets import log_data
@@ -204,8 +205,8 @@ class Submission:
         study = planned.trial.study
         if not study.headlines() or len(self.plan.loaded.study.sweep.seeds) >= FEWEST_SEEDS:
             return {}
-        names = {node.config.measurement: node for node in planned.graph.measured if isinstance(node.config, MeasureConfig)}
-        found = {name.metric("fairness"): Measures.load_items(self.plan.store.open(node.key)) for name, node in names.items() if name in study.measurements}  # type: ignore[attr-defined]
+        measured = [(node.config.measurement, node.key) for node in planned.graph.measured if isinstance(node.config, MeasureConfig)]
+        found = {metric.metric("fairness"): Measures.load_items(self.plan.store.open(key)) for metric, key in measured if isinstance(metric, FairnessMetric)}
         return {name: items for name, items in found.items() if items}
 
     def _recorded(self, planned: PlannedTrial) -> Recorded:

@@ -74,7 +74,7 @@ def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: 
     if isinstance(need, FineTuned):
         _, model = train(graph, study, seed, label)
         data = prepare(graph, _dataset(need.data), seed, f"{need.data['kind']} {label}")
-        how = FineTuneConfig(training=Training.model_validate(need.training))
+        how = FineTuneConfig(training=Training.model_validate(need.training), frozen=need.frozen)
         tuned = graph.add(FINE_TUNE, how, {"data": data, "base": model}, seed, f"fine-tune on {need.data['kind']} {label}")
         return [("fine-tuned", tuned), ("fine-tuned/data", data)]
     if isinstance(need, PreparedOther):

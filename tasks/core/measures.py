@@ -133,11 +133,12 @@ class ReferenceModel(Need):
 class FineTuned(Need):
     """The target's body with new answer layers, trained on other data. Named ``fine-tuned`` with its prepared data ``fine-tuned/data``.
 
-    ``data`` and ``training`` are the resolved blocks as plain values.
+    ``data`` and ``training`` are the resolved blocks as plain values. ``frozen``: only the answer layers are trained.
     """
 
     data: dict[str, Any]
     training: dict[str, Any]
+    frozen: bool = False
 
 
 class PreparedOther(Need):

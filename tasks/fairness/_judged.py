@@ -7,7 +7,7 @@ from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -34,6 +34,7 @@ class ClassifierMetric(FairnessMetric, ABC):
 
     data: Annotated[Dataset, OneOf(DATASETS)] | None = Field(default=None, description="Fine-tune on this first; without it, the model's own test split.")
     finetune: Training = Field(default=Training(epochs=3), description="How to fine-tune.")
+    body: Literal["trained", "frozen"] = Field(default="trained", description="Whether fine-tuning moves the whole model, or its new answer layers alone.")
     test_data: Annotated[Dataset, OneOf(DATASETS)] | None = Field(
         default=None, description="Judge the test split of this instead; its labels must be the same."
     )
@@ -51,7 +52,7 @@ class ClassifierMetric(FairnessMetric, ABC):
         other = () if self.test_data is None else (PreparedOther(label="test", data=self.test_data.model_dump(mode="json")),)
         if self.data is None:
             return other or (Predictions(split=SPLIT),)
-        return (FineTuned(data=self.data.model_dump(mode="json"), training=self.finetune.model_dump(mode="json")), *other)
+        return (FineTuned(data=self.data.model_dump(mode="json"), training=self.finetune.model_dump(mode="json"), frozen=self.body == "frozen"), *other)
 
     def judged(self, target: Path, needed: Mapping[str, Path], report: Any) -> Judged | str:
         """What is judged, or why nothing can be."""

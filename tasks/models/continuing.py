@@ -17,9 +17,17 @@ class Continued(Model):
     """The model artifact ``base``, its body kept, its answers new unless it answers the same task with the same labels already."""
 
     kind: Literal["continued"]
+    frozen: bool = False
+    """Whether only the answers are trained."""
 
     def start(self, shape: TaskShape, inputs: Mapping[str, Path], seed: int) -> Started:
         """The network to fine-tune. Raises ModelError where the base has no answers for the task."""
+        started = self._started(shape, inputs, seed)
+        if self.frozen:
+            body(started.network).requires_grad_(False)
+        return started
+
+    def _started(self, shape: TaskShape, inputs: Mapping[str, Path], seed: int) -> Started:
         loaded = load_model(inputs["base"], "cpu")
         if loaded.shape == shape:
             return Started(loaded.model, loaded.encoder, loaded.network)

@@ -39,6 +39,7 @@ class FineTuneConfig(StepConfig):
     """How the body of another model is trained on, with answer layers of its own."""
 
     training: Training
+    frozen: bool = False
 
 
 def fine_tune(config: FineTuneConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
@@ -49,7 +50,7 @@ def fine_tune(config: FineTuneConfig, inputs: Mapping[str, Path], seed: int, run
 
     none = NoPrivacy(kind="none")
     whole = TrainConfig.model_construct(
-        model=Continued(kind="continued"), training=config.training, privacy=none, randomness="reproducible", search=None, submission=None
+        model=Continued(kind="continued", frozen=config.frozen), training=config.training, privacy=none, randomness="reproducible", search=None, submission=None
     )
     train_trial(whole, inputs, seed, run)
 

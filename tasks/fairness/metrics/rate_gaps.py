@@ -71,7 +71,10 @@ class RateGaps(ClassifierMetric):
             if gap.value is None:
                 return gap.model_copy(update={"name": self.metric("fairness", "difference")})
         larger = max(pair, key=lambda row: row.value or 0.0)
-        return larger.model_copy(update={"name": self.metric("fairness", "difference"), "conditions": {**larger.conditions, "of": larger.name.split("/")[-2]}})
+        said = {name: value for name, value in larger.conditions.items() if name != "groups"}  # those of whichever rate, which differs between models
+        why = f"the larger gap is that of the {larger.name.split('/')[-2].replace('_', ' ')} ({larger.conditions['groups']})"
+        reason = "; ".join(part for part in (why, larger.reason) if part)
+        return larger.model_copy(update={"name": self.metric("fairness", "difference"), "conditions": said, "reason": reason})
 
     def _rate(self, rate: str, groups: Mapping[str, Any], positive: Any, found: Judged, seed: int, why: str | None) -> list[Row]:
         import numpy as np
