@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tasks.fairness._association import effect_size
 
 Floats = NDArray[np.float64]
-CHUNK = 500
-"""Draws whose associations are held at once."""
+CHUNK = 200
+"""Draws whose vectors are held at once."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +55,16 @@ def draws(
         replace: whether a stimulus with enough contexts may give one twice over the draws.
         progress: told how far it is.
     """
-    targets, a, b = [*lists[0], *lists[1]], list(lists[2]), list(lists[3])
-    n_x, n_y = len(lists[0]), len(lists[1])
-    stimuli = [*targets, *a, *b]
+    n_x, n_y, n_a, n_b = (len(words) for words in lists)
+    stimuli = [contexts for words in lists for contexts in words]
     chosen = [_places(len(contexts), count, generator, replace) for contexts in stimuli]
-    tables = [_cosines(target, attribute) for target in targets for attribute in (*a, *b)]
-    width = len(a) + len(b)
-    signs = np.concatenate([np.full(len(a), 1.0 / len(a)), np.full(len(b), -1.0 / len(b))])
+    units = [_units(contexts) for contexts in stimuli]
     effects, variances = np.empty(count), np.empty(count)
     for start in range(0, count, CHUNK):
         part = slice(start, min(count, start + CHUNK))
-        associated = np.zeros((part.stop - start, len(targets)))
-        for row in range(len(targets)):
-            for column in range(width):
-                associated[:, row] += signs[column] * tables[row * width + column][chosen[row][part], chosen[len(targets) + column][part]]
+        rows = [unit[places[part]] for unit, places in zip(units[n_x + n_y :], chosen[n_x + n_y :], strict=True)]
+        towards = np.add.reduce(rows[:n_a]) / n_a - np.add.reduce(rows[n_a:]) / n_b  # a mean of cosines is one product with the mean of unit vectors
+        associated = np.stack([np.einsum("ij,ij->i", units[word][chosen[word][part]], towards) for word in range(n_x + n_y)], axis=1).astype(float)
         effects[part] = effect_size(associated[:, :n_x], associated[:, n_x:])
         variances[part] = associated.std(axis=1, ddof=1) ** 2
         if progress is not None:
@@ -83,7 +79,6 @@ def _places(contexts: int, count: int, generator: np.random.Generator, replace: 
     return generator.integers(contexts, size=count)
 
 
-def _cosines(one: Floats, other: Floats) -> Floats:
-    """(C1, C2) in single precision: there may be many contexts."""
-    units = [vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (one, other)]
-    return np.asarray(units[0] @ units[1].T, dtype=np.float64)
+def _units(vectors: Floats) -> NDArray[np.float32]:
+    """(C, H) of length 1, in single precision, as models give them: a draw touches each once, so that memory decides the time."""
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)

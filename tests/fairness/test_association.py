@@ -90,8 +90,8 @@ def test_draws_are_effect_sizes_of_one_context_each() -> None:
     for draw in (0, 17, 39):
         x, y, a, b = (np.stack([word[places[draw]] for word, places in zip(side, chosen[n], strict=True)]) for n, side in enumerate(lists))
         s = [slow_association(word, a, b) for word in (*x, *y)]
-        assert effects[draw] == pytest.approx(float(effect_size(np.asarray(s[:8]), np.asarray(s[8:]))), abs=1e-9)
-        assert variances[draw] == pytest.approx(np.std(s, ddof=1) ** 2, abs=1e-12)
+        assert effects[draw] == pytest.approx(float(effect_size(np.asarray(s[:8]), np.asarray(s[8:]))), abs=1e-5)
+        assert variances[draw] == pytest.approx(np.std(s, ddof=1) ** 2, rel=1e-5)
 
 
 def test_without_replacement_no_context_comes_twice() -> None:
