@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from specs.schemas._measured import MOST_MEASUREMENTS, measured
 from specs.schemas.study import ArmName, Block, Study, Sweep
@@ -79,6 +79,18 @@ class FairnessEvaluationStudy(Study):
         if self.sweep.arms and list(self.sweep.arms) != labels:
             raise ValueError("sweep.arms: the models are the arms of this kind; add a model instead")
         object.__setattr__(self, "sweep", Sweep(seeds=self.sweep.seeds, baseline=self.sweep.baseline, arms=arms, grid=self.sweep.grid))
+        return self
+
+    @model_validator(mode="after")
+    def _alignable(self) -> FairnessEvaluationStudy:
+        """What aligns a metric leaves it a metric."""
+        for index, metric in enumerate(self.fairness):
+            try:
+                aligned(metric)
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(str(part) for part in first["loc"])
+                raise ValueError(f"fairness[{index}].aligned{'.' if where else ''}{where}: {first['msg'].removeprefix('Value error, ')}") from None
         return self
 
     @model_validator(mode="after")

@@ -83,7 +83,9 @@ PARTS = {
     "model without a kind": instead(4, "model: {layers: 1}", (4, 1, "model", "needs a 'kind': '")),
     "model is text": instead(4, "model: linear", (4, 1, "model", "must be a block of keys (got 'linear')")),
     "model is empty": instead(4, "model:", (4, 1, "model", "must be a block of keys (got nothing)")),
-    "model that does not serve the task": instead(4, "model: {kind: gpt2}", (4, 9, "model.kind", "this model does not serve the task of the data")),
+    "model that does not serve the task": Bad(
+        SMALL.replace("task: intent", "task: joint"), ((4, 9, "model.kind", "this model does not serve the task of the data"),)
+    ),
     "unknown adapter": instead(
         4, "model: {kind: pretrained, source: a/b, adapter: {kind: lorra}}", (4, 50, "model.adapter.kind", "unknown kind 'lorra'; did you mean 'lora'?")
     ),

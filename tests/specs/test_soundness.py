@@ -218,7 +218,8 @@ def test_a_refusal_names_its_rule_and_its_place(tmp_path: Path) -> None:
 def test_a_refusal_in_an_arm_is_told_in_the_arm(tmp_path: Path) -> None:
     (found,) = refused(tmp_path, SMALL + "sweep:\n  arms:\n    a: {}\n    b: {data.task: joint}\n")
     assert (found.line, found.path) == (4, "model.kind") and "[MODEL-01]" in found.message
-    (found,) = refused(tmp_path, SMALL + "sweep:\n  arms:\n    a: {}\n    b: {model: {kind: gpt2}}\n")
+    joint = SMALL.replace("task: intent", "task: joint").replace("{kind: linear}", "{kind: bilstm}")
+    (found,) = refused(tmp_path, joint + "sweep:\n  arms:\n    a: {}\n    b: {model: {kind: gpt2}}\n")
     assert (found.line, found.path) == (8, "sweep.arms.b.model.kind") and "[MODEL-01]" in found.message
 
 
