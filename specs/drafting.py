@@ -16,6 +16,7 @@ COLUMN_NAMES = {
     "user": ("user", "user_id", "uid", "speaker", "author", "client"),
     "time": ("time", "timestamp", "date", "datetime", "created_at"),
     "group": ("group", "gender", "dialect", "race", "age_group", "demographic"),
+    "rating": ("rating", "bias_rating", "rated_bias"),
 }
 """What people call the columns, most usual first."""
 
