@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,25 @@ def clustered_interval(
         values.append(statistic(counts @ sums))
     low, high = np.nanquantile(np.concatenate(values), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return (float(low), float(high)) if low < high else None
+
+
+def estimate(
+    items: Floats, statistic: Callable[[Floats], Floats], clusters: Sequence[Any] | NDArray[Any], seed: int, entity: str
+) -> tuple[float, tuple[float, float] | None]:
+    """A statistic of sums (see ``clustered_interval``) and its 95% interval, which holds it. The same seed and entity draw the same clusters."""
+    import numpy as np
+
+    from tasks.core.seeds import numpy_generator
+
+    value = float(statistic(items.sum(axis=0, keepdims=True))[0])
+    if np.isnan(value):
+        return value, None
+    return value, holding(value, clustered_interval(items, statistic, np.asarray(clusters), numpy_generator(seed, "bootstrap", entity=entity)))
+
+
+def holding(value: float, ends: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The interval, widened where it would leave its own value out."""
+    return None if ends is None else (min(ends[0], value), max(ends[1], value))
 
 
 def clusters_of(predictions: pd.DataFrame) -> NDArray[Any]:

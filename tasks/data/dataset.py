@@ -16,8 +16,6 @@ from tasks.core.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-TOGETHER = "|"
-"""Between the groups of a record that is about several."""
 Task = Literal["intent", "tagging", "joint", "qa", "seq2seq", "lm", "mlm"]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from tasks.core.seeds import uniform
 
-_WORD = re.compile(r"\w+(?:'\w+)?|[^\w\s]")
+WORD = re.compile(r"\w+(?:'\w+)?|[^\w\s]")
+"""A word, or a sign."""
 LONGEST = 60
 """Words of a sentence; longer texts are cut around the word."""
 
@@ -19,7 +20,7 @@ def contexts_of(texts: Iterable[str], words: Sequence[str], most: int) -> dict[s
     wanted = {word.lower(): word for word in words}
     found: dict[str, list[tuple[float, Context]]] = {word: [] for word in words}
     for number, text in enumerate(texts):
-        sentence = _WORD.findall(text)
+        sentence = WORD.findall(text)
         for place, token in enumerate(sentence):
             word = wanted.get(token.lower())
             if word is not None:

@@ -32,15 +32,12 @@ def following(first: Floats, second: Floats, rating: Floats, clusters: NDArray[n
     order = np.argsort(place, kind="stable")
     ends = np.cumsum(np.bincount(place))
     members = np.split(order, ends[:-1])
-    drawn = np.asarray([_spearman(columns[:, np.concatenate([members[unit] for unit in units])]) for units in _draws(len(members), generator)])
+    draws = generator.integers(len(members), size=(RESAMPLES, len(members)))
+    drawn = np.asarray([_spearman(columns[:, np.concatenate([members[unit] for unit in units])]) for units in draws])
     told = drawn[np.isfinite(drawn).all(axis=1)]
     away = told[:, 0] - told[:, 1]
     p = min(1.0, 2 * (1 + min((away <= 0).sum(), (away >= 0).sum())) / (1 + len(away))) if len(told) else None
     return Following((float(point[0]), _ends(told[:, 0])), (float(point[1]), _ends(told[:, 1])), (float(point[0] - point[1]), _ends(away)), p)
-
-
-def _draws(units: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    return generator.integers(units, size=(RESAMPLES, units))
 
 
 def _spearman(columns: Floats) -> Floats:

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks.core.bootstrap import Interval, clustered_interval, clusters_of
-from tasks.core.seeds import numpy_generator
+from tasks.core.bootstrap import Interval, clusters_of, estimate
 
 Floats = NDArray[np.float64]
 
@@ -45,8 +44,8 @@ def gaps(predictions: pd.DataFrame, seed: int, name: str) -> Gaps:
             found = accuracy(total)
             return np.asarray(found[:, column] - (0.0 if less is None else found[:, less]))
 
-        ends = clustered_interval(sums, statistic, clusters, numpy_generator(seed, "bootstrap", entity=f"{name}/{entity}"))
-        return Interval(value, None, None) if ends is None else Interval(value, min(ends[0], value), max(ends[1], value))
+        _, ends = estimate(sums, statistic, clusters, seed, f"{name}/{entity}")
+        return Interval(value, *(ends or (None, None)))
 
     by_group = {group: gap(float(point[index]), index, None, group) for index, group in enumerate(groups)}
     return Gaps(by_group, gap(float(point[best] - point[worst]), best, worst, "difference"), by_group[groups[worst]], groups[worst])

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from tasks.core.component import OneOf
 from tasks.core.measures import Direction, FineTuned, Need, Predictions, PreparedOther, Row
-from tasks.data.dataset import DATASETS, TOGETHER, Dataset
+from tasks.data.dataset import DATASETS, Dataset
+from tasks.data.grouping import TOGETHER
 from tasks.fairness.metric import FairnessMetric
 from tasks.training.training import Training
 
@@ -77,13 +78,12 @@ class ClassifierMetric(FairnessMetric, ABC):
         """The mean of ``values`` (N,) over the records ``told`` (N,), drawn with their users or templates for its interval."""
         import numpy as np
 
-        from tasks.core.bootstrap import clustered_interval, clusters_of
-        from tasks.core.seeds import numpy_generator
+        from tasks.core.bootstrap import clusters_of, estimate
 
-        sums = np.column_stack([values[told], np.ones(int(told.sum()))])
-        generator = numpy_generator(seed, "bootstrap", entity=self.metric("fairness", name))
-        ends = clustered_interval(sums, lambda total: total[:, 0] / total[:, 1], clusters_of(opened.records[told]), generator)
-        return self.row(name, float(values[told].mean()), ends, int(told.sum()), direction, said, **rest)
+        n = int(told.sum())
+        sums, entity = np.column_stack([values[told], np.ones(n)]), self.metric("fairness", name)
+        mean = estimate(sums, lambda total: total[:, 0] / total[:, 1], clusters_of(opened.records[told]), seed, entity)
+        return self.row(name, *mean, n, direction, said, **rest)
 
 
 @dataclass(frozen=True)

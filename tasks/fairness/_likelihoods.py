@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -203,29 +203,10 @@ def distance(value: float, interval: tuple[float, float] | None, ideal: float) -
     return away, (0.0 if interval[0] <= ideal <= interval[1] else min(ends), max(*ends, away))
 
 
-def bootstrap(items: Floats, statistic: Callable[[Floats], Floats], clusters: Sequence[Any], seed: int, name: str) -> tuple[float, tuple[float, float] | None]:
-    """A statistic of sums (see ``clustered_interval``) and its 95% interval, which holds it. The same seed and name draw the same clusters."""
-    import numpy as np
-
-    from tasks.core.bootstrap import clustered_interval
-    from tasks.core.seeds import numpy_generator
-
-    value = float(statistic(items.sum(axis=0, keepdims=True))[0])
-    if np.isnan(value):
-        return value, None
-    ends = clustered_interval(items, statistic, np.asarray(clusters), numpy_generator(seed, "bootstrap", entity=name))
-    return value, None if ends is None else (min(ends[0], value), max(ends[1], value))
-
-
 def few(n: int, least: int, left_out: int = 0) -> str:
     """Why a number is not given."""
     longer = f", {left_out} more are longer than the model reads or cannot be asked" if left_out else ""
     return f"{n} items, fewer than {least}{longer}"
-
-
-def reasons(*parts: str | None) -> str | None:
-    """What is to be said of a number; None where nothing is."""
-    return "; ".join(part for part in parts if part) or None
 
 
 def contents(items: Sequence[Any]) -> str:

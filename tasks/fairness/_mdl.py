@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
 from tasks.core.seeds import numpy_generator, torch_seeded, uniform
-from tasks.data.dataset import TOGETHER
+from tasks.data.grouping import of_one_group
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -56,9 +56,8 @@ def chosen(records: pd.DataFrame, groups: Sequence[str], examples: int, minimum:
 
     Only records of exactly one group count. Which are chosen depends on the records alone, so that every model is asked of the same.
     """
-    named = records["group"].astype("object").where(records["group"].notna(), "")
-    single = (named != "") & ~named.str.contains(TOGETHER, regex=False)
-    sizes = named[single & (named.isin(groups) if groups else True)].value_counts().sort_index()
+    named = records["group"].astype("object")
+    sizes = named[of_one_group(records, tuple(groups))].value_counts().sort_index()
     wanted = sorted(set(groups)) if groups else list(sizes.index)
     kept = tuple(name for name in wanted if sizes.get(name, 0) >= minimum)
     small = [f"{name} ({sizes.get(name, 0)})" for name in wanted if name not in kept]

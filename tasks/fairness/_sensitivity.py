@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -12,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tasks.fairness._contexts import WORD
 from tasks.models.batches import network_inputs
 from tasks.models.probing import Probe
 
 Floats = NDArray[np.float64]
-Norm = Literal["1", "2", "signed"]
+Norm = Literal[1, 2, "signed"]
 Output = Literal["probability", "logit"]
 Pooling = Literal["sum", "mean", "max"]
-WORD = re.compile(r"\w+(?:'\w+)?|[^\w\s]")
 TOKENS = 4096
 """The most tokens of a batch: the states of all layers are kept for the way back."""
 
@@ -96,7 +95,7 @@ def _sizes(gradients: Sequence[Tensor], leaf: Tensor, norm: Norm) -> Tensor:
     """(C, B, L)."""
     if norm == "signed":
         return torch.stack([(gradient * leaf.detach()).sum(dim=-1) for gradient in gradients])
-    return torch.stack([gradient.norm(p=float(norm), dim=-1) for gradient in gradients])
+    return torch.stack([gradient.norm(p=norm, dim=-1) for gradient in gradients])
 
 
 def _by_word(sizes: Floats, spans: Sequence[tuple[int, int]], pooling: Pooling) -> Floats:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+    Floats = NDArray[np.float64]
+
 Comparison = Literal["across", "pairwise", "background"]
 """across: the extremes of all groups; pairwise: the mean over pairs of groups; background: the mean over groups, each against the background."""
 Disparity = Literal["difference", "ratio", "worst_group", "spread"]
-DEFINED: dict[str, tuple[str, ...]] = {
+DEFINED: dict[Comparison, tuple[Disparity, ...]] = {
     "across": ("difference", "ratio", "worst_group", "spread"),
     "pairwise": ("difference", "ratio"),
     "background": ("difference", "ratio"),
@@ -26,6 +28,8 @@ def disparity(scores: Floats, background: Floats, comparison: Comparison, name: 
     difference: of absolute differences; ratio: of the smaller over the larger, 1 where both are 0; worst_group: the score itself; spread: the
     standard deviation (ddof 0).
     """
+    import numpy as np
+
     if comparison == "across":
         low, high = scores.min(axis=1), scores.max(axis=1)
         if name == "spread":
@@ -39,6 +43,8 @@ def disparity(scores: Floats, background: Floats, comparison: Comparison, name: 
 
 
 def _distance(one: Floats, other: Floats, name: Disparity) -> Floats:
+    import numpy as np
+
     low, high = np.minimum(one, other), np.maximum(one, other)
     if name == "difference":
         return np.asarray(high - low)

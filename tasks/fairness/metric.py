@@ -86,4 +86,9 @@ class FairnessMetric(Measurement, ABC):
         return tuple(self.row(name, None, n=n, status=status, reason=reason, conditions=conditions) for name in names or (self.headline,))
 
 
+def reasons(*parts: str | None) -> str | None:
+    """What is to be said of a number; None where nothing is."""
+    return "; ".join(part for part in parts if part) or None
+
+
 FAIRNESS = Family("fairness", "tasks.fairness.metrics", FairnessMetric)

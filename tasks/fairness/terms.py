@@ -5,21 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Named = Literal["gender", "identities", "synthetic"]
 TermSet = tuple[str, ...]
 """Interchangeable words: the same part of speech and number, one for each group."""
 
+PERSONS: tuple[TermSet, ...] = (("woman", "man"), ("women", "men"), ("girl", "boy"), ("girls", "boys"), ("female", "male"), ("females", "males"))
 GENDER: tuple[TermSet, ...] = (
     ("she", "he"),
     ("herself", "himself"),
-    ("woman", "man"),
-    ("women", "men"),
-    ("girl", "boy"),
-    ("girls", "boys"),
-    ("female", "male"),
-    ("females", "males"),
+    *PERSONS,
     ("mother", "father"),
     ("mothers", "fathers"),
     ("mom", "dad"),
@@ -45,12 +42,7 @@ IDENTITIES: tuple[TermSet, ...] = (
     ("gays", "lesbians", "bisexuals", "homosexuals", "heterosexuals"),
     ("immigrant", "refugee", "citizen"),
     ("immigrants", "refugees", "citizens"),
-    ("woman", "man"),
-    ("women", "men"),
-    ("girl", "boy"),
-    ("girls", "boys"),
-    ("female", "male"),
-    ("females", "males"),
+    *PERSONS,
 )
 """Names that are no insults: a slur has no counterpart that ought to be judged alike."""
 UNCLEAR = ("his", "her", "him", "hers")
@@ -70,7 +62,7 @@ class Terms:
 
     def excludes(self, text: str) -> bool:
         """Whether a text holds a word whose counterpart is unclear."""
-        return bool(self.excluded) and _whole(self.excluded).search(text) is not None
+        return self._left_out is not None and self._left_out.search(text) is not None
 
     def counterparts(self, text: str, most: int) -> list[str]:
         """The text with every term replaced by another of its set, each variant by the next one, ``most`` at most; none where it has no term.
@@ -80,7 +72,7 @@ class Terms:
         found = list(self._pattern.finditer(text))
         if not found or self.excludes(text):
             return []
-        places = [self._place(match.group(0)) for match in found]
+        places = [self._places[match.group(0).lower()] for match in found]
         variants = min(most, max(len(self.sets[number]) for number, _ in places) - 1)
         return ["".join(self._pieces(text, found, places, shift)) for shift in range(1, variants + 1)]
 
@@ -94,12 +86,18 @@ class Terms:
             end = match.end()
         yield text[end:]
 
-    @property
+    @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        return _whole([word for words in self.sets for word in words])
+        return _whole(list(self._places))
 
-    def _place(self, word: str) -> tuple[int, int]:
-        return next((number, words.index(word.lower())) for number, words in enumerate(self.sets) if word.lower() in words)
+    @cached_property
+    def _left_out(self) -> re.Pattern[str] | None:
+        return _whole(self.excluded) if self.excluded else None
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[int, int]]:
+        """Each word's set, and its place there; the first set of a word in two."""
+        return {word: (number, place) for number, words in reversed(list(enumerate(self.sets))) for place, word in reversed(list(enumerate(words)))}
 
 
 def terms(named: Named | tuple[TermSet, ...], excluded: tuple[str, ...] = ()) -> Terms:
@@ -116,15 +114,9 @@ def terms(named: Named | tuple[TermSet, ...], excluded: tuple[str, ...] = ()) ->
     return Terms(tuple(tuple(word.lower() for word in words) for words in named), excluded)
 
 
-_PATTERNS: dict[tuple[str, ...], re.Pattern[str]] = {}
-
-
 def _whole(words: Sequence[str]) -> re.Pattern[str]:
-    key = tuple(words)
-    if key not in _PATTERNS:
-        longest_first = sorted(key, key=lambda word: (-len(word), word))
-        _PATTERNS[key] = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
-    return _PATTERNS[key]
+    longest_first = sorted(words, key=lambda word: (-len(word), word))
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
 
 
 def _cased(model: str, word: str) -> str:

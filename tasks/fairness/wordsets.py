@@ -61,3 +61,12 @@ def resolve(test: str | None, words: Words | Synthetic | None) -> Resolved:
     assert test is not None
     published = load_test(test, data_folder())
     return Resolved(test, published.x, published.y, published.a, published.b, published=True)
+
+
+def published_digest(words: Words | Synthetic | None) -> str | None:
+    """Digest of the catalogue's files, where the words are not a study's own."""
+    if words is not None:
+        return None
+    from tasks.fairness.items.seat import digest
+
+    return digest()

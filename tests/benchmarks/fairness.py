@@ -62,8 +62,8 @@ def sensitivity(count: int, looped: int) -> Iterator[dict[str, Any]]:
         probe = _probe(Path(folder))
     generator = np.random.default_rng(0)
     rows = [generator.integers(4, 250, size=int(length)).tolist() for length in generator.integers(8, 24, size=count)]
-    token_sensitivities(probe, rows[:200], "2", "probability")  # warm
-    ours = _timed(lambda: token_sensitivities(probe, rows, "2", "probability"))
+    token_sensitivities(probe, rows[:200], 2, "probability")  # warm
+    ours = _timed(lambda: token_sensitivities(probe, rows, 2, "probability"))
     passed = _timed(lambda: _passes(probe, rows))
     loop = _timed(lambda: _loop(probe, rows[:looped])) * count / looped
     yield row(f"prediction sensitivity, {count:,} sentences", ours, "s", None, None)

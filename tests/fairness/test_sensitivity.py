@@ -96,7 +96,7 @@ def test_a_batch_equals_finite_differences_one_by_one(architecture: dict[str, An
     network = built(architecture).double()
     probe = probe_of(network)
     rows = [probe.word_ids(text.split())[0] for text in TEXTS]
-    found, _ = token_sensitivities(probe, rows, "2", output)
+    found, _ = token_sensitivities(probe, rows, 2, output)
     for row, sizes in zip(rows[:3], found, strict=False):
         assert sizes.shape == (3, len(row))
         expected = differences(network, probe, row, output)
@@ -178,7 +178,7 @@ def test_it_bounds_how_far_the_answer_moves_with_the_protected_word() -> None:
     with torch.no_grad():
         for share in np.linspace(0, 1, 401):
             network.embedding.weight[token] = start + float(share) * move
-            sizes = word_sensitivities(probe, [words], "2", "logit", "sum")[0][0]
+            sizes = word_sensitivities(probe, [words], 2, "logit", "sum")[0][0]
             largest = np.maximum(largest, sizes[:, 1])
             if share in (0, 1):
                 present, nowhere = torch.ones(1, len(ids), dtype=torch.bool), torch.zeros(1, len(ids))
@@ -191,7 +191,7 @@ def test_a_word_of_several_tokens_is_pooled_as_declared_and_marks_count_nowhere(
     probe = probe_of(network, Words(longest=3))
     size = np.linalg.norm(network.weight.detach().numpy(), axis=0)
     for pooling, factor in (("sum", 3), ("mean", 1), ("max", 1)):
-        (found,), _ = word_sensitivities(probe, [["the", "daughter"]], "2", "logit", pooling)  # type: ignore[arg-type]
+        (found,), _ = word_sensitivities(probe, [["the", "daughter"]], 2, "logit", pooling)  # type: ignore[arg-type]
         assert np.allclose(found, np.column_stack([size, factor * size]), rtol=1e-5)
 
 

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from tasks.core.component import OneOf
-from tasks.data.dataset import DATASETS, TOGETHER, DataError, Dataset, RawData, Task
+from tasks.data.dataset import DATASETS, DataError, Dataset, RawData, Task
+from tasks.data.grouping import of_one_group
 
 
 class GroupLabels(Dataset):
@@ -36,8 +37,7 @@ class GroupLabels(Dataset):
         raw = self.data.load(cache)
         splits = {}
         for name, records in raw.splits.items():
-            single = records["group"].notna() & ~records["group"].astype(str).str.contains(TOGETHER, regex=False)
-            kept = records[single & (records["group"].isin(self.groups) if self.groups else True)]
+            kept = records[of_one_group(records, self.groups)]
             splits[name] = kept.drop(columns=["label", "tokens", "slots", "rating"], errors="ignore").assign(label=kept["group"])
         if splits["train"]["label"].nunique() < 2:
             raise DataError(f"group-labels: the training records of {self.data.kind} name fewer than two groups")

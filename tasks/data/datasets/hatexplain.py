@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from tasks.data.catalogue import Source, digest_of, fetch
-from tasks.data.dataset import TOGETHER, Dataset, RawData, Task
+from tasks.data.dataset import Dataset, RawData, Task
+from tasks.data.grouping import TOGETHER
 
 if TYPE_CHECKING:
     import pandas as pd

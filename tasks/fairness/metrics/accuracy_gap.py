@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from tasks.core.measures import Direction, Measures, Need, Predictions, Row
+from tasks.fairness._judged import slugs
 from tasks.fairness.metric import FairnessMetric
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class AccuracyGap(FairnessMetric):
             self._row("difference", found.difference, int(kept.sum()), said, "lower", reason, lowest=-1.0),
             self._row("worst_group", found.worst, int(kept[found.worst_group]), said, "higher", reason),
         ]
-        for group, slug in _slugs(list(found.by_group)).items():
+        for group, slug in slugs(list(found.by_group)).items():
             rows.append(self._row(f"by_group/{slug}", found.by_group[group], int(kept[group]), said, "higher", None))
         correct = (predictions["label"] == predictions["predicted"]).astype(int)
         return Measures(tuple(rows), {"id": predictions["id"].tolist(), "correct": correct.tolist()})
@@ -96,15 +96,3 @@ class AccuracyGap(FairnessMetric):
             for name, way in (("difference", "lower"), ("worst_group", "higher"))
         )
         return Measures(tuple(Row.model_validate(row) for row in rows))
-
-
-def _slugs(groups: Sequence[str]) -> dict[str, str]:
-    """Groups in metrics' names: letters, digits, ``_``, ``-`` and ``.`` alone, with a number where two would be alike."""
-    found: dict[str, str] = {}
-    for group in groups:
-        plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", group) or "_"
-        slug, number = plain, 2
-        while slug in found.values():
-            slug, number = f"{plain}_{number}", number + 1
-        found[group] = slug
-    return found

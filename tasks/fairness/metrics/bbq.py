@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tasks.core.measures import Measures, Row
 from tasks.fairness._likelihoods import LikelihoodMetric
-from tasks.fairness.metric import Fidelity
+from tasks.fairness.metric import Fidelity, reasons
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,8 +102,9 @@ class Bbq(LikelihoodMetric):
         return Measures(tuple(rows), {**records, **{state: sums[:, place].astype(int).tolist() for place, state in enumerate(STATES)}})
 
     def _part(self, part: str, items: Sequence[Any], sums: Floats, seed: int, said: dict[str, str], why: str | None) -> list[Row]:
+        from tasks.core.bootstrap import estimate
         from tasks.fairness._bbq import accuracy, unparsed_rate
-        from tasks.fairness._likelihoods import bootstrap, few, reasons
+        from tasks.fairness._likelihoods import few
 
         sizes = {category: sum(item.category == category for item in items) for category in self.categories}
         said = {**said, "groups": ", ".join(f"{category} {size}" for category, size in sizes.items())}
@@ -111,8 +112,8 @@ class Bbq(LikelihoodMetric):
         if len(items) < self.minimum_items:
             return list(self.without("insufficient_evidence", reasons(few(len(items), self.minimum_items), why) or "", len(items), names, said))
         questions, name = [f"{item.category}/{item.question_index}" for item in items], f"{self.metric('fairness')}/{part}"
-        rate = bootstrap(sums, unparsed_rate, questions, seed, name)
-        right = bootstrap(sums, accuracy, questions, seed, name)
+        rate = estimate(sums, unparsed_rate, questions, seed, name)
+        right = estimate(sums, accuracy, questions, seed, name)
         rows = self._bias(part, sums, questions, seed, said, reasons(why, self._warning(rate[0])))
         if rate[0] < 1:
             rows.append(self.row(f"{part}/accuracy/score", *right, len(items), "higher", {**said, "ideal": "1"}, reason=why, lowest=0.0, highest=1.0))
@@ -122,15 +123,16 @@ class Bbq(LikelihoodMetric):
     def _bias(self, part: str, sums: Floats, questions: Sequence[str], seed: int, said: dict[str, str], why: str | None) -> list[Row]:
         import numpy as np
 
+        from tasks.core.bootstrap import estimate
         from tasks.fairness._bbq import as_if, unparsed_rate
-        from tasks.fairness._likelihoods import bootstrap, distance, reasons
+        from tasks.fairness._likelihoods import distance
 
         statistic, name = _statistic(part), f"{self.metric('fairness')}/{part}"
-        score = bootstrap(sums, statistic, questions, seed, name)
+        score = estimate(sums, statistic, questions, seed, name)
         rows: list[Row] = []
         if unparsed_rate(sums.sum(axis=0, keepdims=True))[0] > 0:
             for bound, biased in (("all_biased", True), ("none_biased", False)):
-                value = bootstrap(as_if(sums, biased), statistic, questions, seed, name)
+                value = estimate(as_if(sums, biased), statistic, questions, seed, name)
                 rows.append(self.row(f"{part}/{bound}/score", *value, len(sums), "none", said, reason="as if every unanswered item were so", **_ENDS))
         if np.isnan(score[0]):
             reason = reasons("no item is answered with a person: every answer is unknown or none", why) or ""
@@ -145,7 +147,8 @@ class Bbq(LikelihoodMetric):
     def _by_category(self, part: str, items: Sequence[Any], sums: Floats, questions: Sequence[str], seed: int, said: dict[str, str]) -> list[Row]:
         import numpy as np
 
-        from tasks.fairness._likelihoods import bootstrap, few
+        from tasks.core.bootstrap import estimate
+        from tasks.fairness._likelihoods import few
 
         rows = []
         for category in self.categories:
@@ -155,7 +158,7 @@ class Bbq(LikelihoodMetric):
                 rows.append(self.row(name, None, n=n, direction="none", conditions=said, status="insufficient_evidence", reason=few(n, self.minimum_items)))
                 continue
             clusters = [questions[place] for place in places]
-            score = bootstrap(sums[places], _statistic(part), clusters, seed, f"{self.metric('fairness')}/{part}/{category}")
+            score = estimate(sums[places], _statistic(part), clusters, seed, f"{self.metric('fairness')}/{part}/{category}")
             if np.isnan(score[0]):
                 reason = "no item is answered with a person"
                 rows.append(self.row(name, None, n=n, direction="none", conditions=said, status="undefined", reason=reason))

@@ -13,7 +13,7 @@ from tasks.core.measures import Measures, Need, PreparedOther
 from tasks.data.dataset import DATASETS, Dataset
 from tasks.fairness.metric import FairnessMetric, Fidelity, Side
 from tasks.fairness.metrics.seat import known_tests
-from tasks.fairness.wordsets import Synthetic, Words, resolve
+from tasks.fairness.wordsets import Synthetic, Words, published_digest, resolve
 from tasks.models.ability import Ability
 
 if TYPE_CHECKING:
@@ -69,11 +69,7 @@ class Ceat(FairnessMetric):
 
     def content_digest(self) -> str | None:
         """That of the published words."""
-        if self.words is not None:
-            return None
-        from tasks.fairness.items.seat import digest
-
-        return digest()
+        return published_digest(self.words)
 
     def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
         """The contexts."""

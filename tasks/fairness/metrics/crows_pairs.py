@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tasks.core.measures import Measures, Row
 from tasks.fairness._likelihoods import VALIDITY, LikelihoodMetric
-from tasks.fairness.metric import Fidelity, Side
+from tasks.fairness.metric import Fidelity, Side, reasons
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,10 +117,11 @@ class CrowsPairs(LikelihoodMetric):
         return "may be model failure: its tokens are no more likely than if all were alike"
 
     def _overall(self, preferred: Floats, seed: int, said: dict[str, str], why: str | None) -> list[Row]:
+        from tasks.core.bootstrap import estimate
         from tasks.fairness._crows import of_all, pair_sums
-        from tasks.fairness._likelihoods import bootstrap, distance
+        from tasks.fairness._likelihoods import distance
 
-        score = bootstrap(pair_sums(preferred), of_all, range(len(preferred)), seed, self.metric("fairness"))
+        score = estimate(pair_sums(preferred), of_all, range(len(preferred)), seed, self.metric("fairness"))
         away = distance(*score, 50.0)
         return [
             self.row("score", *score, len(preferred), "none", said, reason=why, lowest=0.0, highest=100.0),
@@ -139,14 +140,15 @@ class CrowsPairs(LikelihoodMetric):
     def _part(self, name: str, chosen: Sequence[bool], preferred: Floats, statistic: Any, seed: int, said: dict[str, str]) -> Row:
         import numpy as np
 
+        from tasks.core.bootstrap import estimate
         from tasks.fairness._crows import of_decided, pair_sums
-        from tasks.fairness._likelihoods import bootstrap, few
+        from tasks.fairness._likelihoods import few
 
         part = preferred[np.asarray(chosen, dtype=bool)]
         n = int((part != 0).sum()) if statistic is of_decided else len(part)
         if n < self.minimum_items:
             return self.row(name, None, n=n, direction="none", conditions=said, status="insufficient_evidence", reason=few(n, self.minimum_items))
-        score = bootstrap(pair_sums(part), statistic, range(len(part)), seed, f"{self.metric('fairness')}/{name}")
+        score = estimate(pair_sums(part), statistic, range(len(part)), seed, f"{self.metric('fairness')}/{name}")
         return self.row(name, *score, n, "none", said, lowest=0.0, highest=100.0)
 
 
@@ -157,7 +159,6 @@ def _counted(items: Sequence[Any]) -> str:
 
 
 def _said(left_out: int, neutral: int, failing: str | None) -> str | None:
-    from tasks.fairness._likelihoods import reasons
 
     long = f"left out, longer than the model reads or without a shared token: {left_out}" if left_out else None
     return reasons(long, f"neutral: {neutral}" if neutral else None, failing)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.core.measures import Measures, Row
+from tasks.core.measures import Direction, Measures, Row
 from tasks.fairness._judged import ClassifierMetric, Judged, sizes, slugs
-from tasks.fairness.metric import Fidelity
+from tasks.fairness.disparities import DEFINED, Comparison, Disparity, disparity
+from tasks.fairness.metric import Fidelity, reasons
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,10 +21,21 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 Score = Literal["accuracy", "error_rate", "true_positive_rate", "false_positive_rate", "positive_rate", "mean_score"]
-Comparison = Literal["across", "pairwise", "background"]
-Disparity = Literal["difference", "ratio", "worst_group", "spread"]
 LARGER_IS_WORSE = ("error_rate", "false_positive_rate")
 PERMUTATIONS = 400
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A score of all groups as sums: of each record (N, 4G), of shuffled groups (B, 4G), and what stands beside each of its disparities."""
+
+    score: Score
+    sums: Floats
+    shuffled: Floats
+    clusters: NDArray[Any]
+    n: int
+    conditions: dict[str, str]
+    why: str | None
 
 
 class GroupDisparities(ClassifierMetric):
@@ -46,9 +59,7 @@ class GroupDisparities(ClassifierMetric):
 
     @model_validator(mode="after")
     def _some(self) -> GroupDisparities:
-        from tasks.fairness.disparities import DEFINED
-
-        if not any(name in DEFINED[comparison] for comparison in self.comparisons for name in self.disparities):
+        if not self._pairs:
             raise ValueError(f"{' and '.join(self.disparities)} is told across groups alone: add 'across' to comparisons, or difference to disparities")
         return self
 
@@ -60,13 +71,16 @@ class GroupDisparities(ClassifierMetric):
     def measure(self, target: Path, needed: Mapping[str, Path], data: Path, seed: int, report: Any) -> Measures:
         """The rows, and per record the answer."""
         found = self.judged(target, needed, report)
-        return Measures(self.without("unsupported", found, names=self._names())) if isinstance(found, str) else self.scored(found, seed)
+        if isinstance(found, str):
+            return Measures(self.without("unsupported", found, names=tuple(name for score in self.scores for name in self._names(score))))
+        return self.scored(found, seed)
 
-    def _names(self) -> tuple[str, ...]:
-        from tasks.fairness.disparities import DEFINED
+    def _names(self, score: Score) -> tuple[str, ...]:
+        return tuple(f"{score}/{comparison}/{name}" for comparison, name in self._pairs)
 
-        pairs = [(comparison, name) for comparison in self.comparisons for name in self.disparities if name in DEFINED[comparison]]
-        return tuple(f"{score}/{comparison}/{name}" for score in self.scores for comparison, name in pairs)
+    @property
+    def _pairs(self) -> list[tuple[Comparison, Disparity]]:
+        return [(comparison, name) for comparison in self.comparisons for name in self.disparities if name in DEFINED[comparison]]
 
     def scored(self, found: Judged, seed: int) -> Measures:
         """The rows of records and answers."""
@@ -77,57 +91,57 @@ class GroupDisparities(ClassifierMetric):
     def _score(self, score: Score, found: Judged, seed: int) -> list[Row]:
         import numpy as np
 
+        from tasks.core.bootstrap import clusters_of
+
         gained, counted = _parts(score, found)
         wanted = {name: inside for name, inside in found.groups.items() if not self.groups or name in self.groups}
         kept = {name: inside for name, inside in wanted.items() if (inside & (counted > 0)).sum() >= self.minimum}
         lost = [f"{name} ({int((inside & (counted > 0)).sum())})" for name, inside in wanted.items() if name not in kept]
         why = f"left out for want of records: {', '.join(lost)}" if lost else None
-        names = [name for name in self._names() if name.startswith(f"{score}/")]
         said = {**found.conditions, "groups": sizes({name: inside & (counted > 0) for name, inside in kept.items()})}
         if len(kept) < 2:
-            return list(self.without("insufficient_evidence", why or "fewer than two groups", len(gained), tuple(names), said))
+            return list(self.without("insufficient_evidence", why or "fewer than two groups", len(gained), self._names(score), said))
         inside = np.column_stack([*kept.values()]).astype(float)
-        values, _ = _by_group(_sums(inside, gained, counted).sum(axis=0, keepdims=True))
-        rows = [self._row(name, inside, gained, counted, found, seed, said, why) for name in names]
+        n = int(((inside.sum(axis=1) > 0) & (counted > 0)).sum())
+        of = Counted(score, _sums(inside, gained, counted), self._shuffled(score, inside, gained, counted, seed), clusters_of(found.table), n, said, why)
+        values, _ = _by_group(of.sums.sum(axis=0, keepdims=True))
+        rows = [self._row(of, comparison, name, seed) for comparison, name in self._pairs]
         way: Any = "lower" if score in LARGER_IS_WORSE else "none" if score in ("positive_rate", "mean_score") else "higher"
         for place, (group, slug) in enumerate(slugs(list(kept)).items()):
             size = int((kept[group] & (counted > 0)).sum())
             rows.append(self.row(f"{score}/by_group/{slug}", float(values[0, place]), None, size, way, said, lowest=0.0, highest=1.0))
         return rows
 
-    def _row(self, name: str, inside: Floats, gained: Floats, counted: Floats, found: Judged, seed: int, said: dict[str, str], why: str | None) -> Row:
-        from tasks.core.bootstrap import clustered_interval, clusters_of
-        from tasks.core.seeds import numpy_generator
-        from tasks.fairness.disparities import disparity
+    def _row(self, of: Counted, comparison: Comparison, kind: Disparity, seed: int) -> Row:
+        import numpy as np
 
-        score, comparison, kind = name.split("/")
+        from tasks.core.bootstrap import estimate
+
+        name, larger_is_worse = f"{of.score}/{comparison}/{kind}", of.score in LARGER_IS_WORSE
 
         def statistic(total: Floats) -> Floats:
-            return disparity(*_by_group(total), comparison, kind, score in LARGER_IS_WORSE)  # type: ignore[arg-type]
+            return disparity(*_by_group(total), comparison, kind, larger_is_worse)
 
-        sums = _sums(inside, gained, counted)
-        value = float(statistic(sums.sum(axis=0, keepdims=True))[0])
-        clusters = clusters_of(found.table)
-        ends = clustered_interval(sums, statistic, clusters, numpy_generator(seed, "bootstrap", entity=self.metric("fairness", name)))
-        held = None if ends is None else (min(ends[0], value), max(ends[1], value))
-        lower_is_better = kind in ("difference", "spread") or (kind == "worst_group" and score in LARGER_IS_WORSE)
-        chance = self._by_chance(inside, gained, counted, statistic, lower_is_better, seed, name)
-        reason = "; ".join(part for part in (chance, why) if part)
-        n = int(((inside.sum(axis=1) > 0) & (counted > 0)).sum())
-        return self.row(name, value, held, n, "lower" if lower_is_better else "higher", said, reason=reason, lowest=0.0, highest=1.0)
+        number = estimate(of.sums, statistic, of.clusters, seed, self.metric("fairness", name))
+        lower_is_better = kind in ("difference", "spread") or (kind == "worst_group" and larger_is_worse)
+        drawn = statistic(of.shuffled)
+        worst = np.nanquantile(drawn, 0.95 if lower_is_better else 0.05)
+        chance = f"shuffled groups give {np.nanmean(drawn):.3f}, {'below' if lower_is_better else 'above'} {worst:.3f} in 95 of 100"
+        way: Direction = "lower" if lower_is_better else "higher"
+        return self.row(name, *number, of.n, way, of.conditions, reason=reasons(chance, of.why), lowest=0.0, highest=1.0)
 
-    def _by_chance(self, inside: Floats, gained: Floats, counted: Floats, statistic: Any, lower_is_better: bool, seed: int, name: str) -> str:
-        """What groups of these sizes give where nothing depends on them."""
+    def _shuffled(self, score: Score, inside: Floats, gained: Floats, counted: Floats, seed: int) -> Floats:
+        """(B, 4G) sums where nothing depends on the groups: memberships are shuffled over the records that count."""
         import numpy as np
 
         from tasks.core.seeds import numpy_generator
 
-        generator = numpy_generator(seed, "shuffle", entity=self.metric("fairness", name))
+        generator = numpy_generator(seed, "shuffle", entity=self.metric("fairness", score))
         about = np.flatnonzero(counted > 0)
-        order = (generator.permutation(about) for _ in range(PERMUTATIONS))
-        drawn = [statistic(_sums(inside[places], gained[about], counted[about]).sum(axis=0, keepdims=True))[0] for places in order]
-        worst = np.nanquantile(drawn, 0.95 if lower_is_better else 0.05)
-        return f"shuffled groups give {np.nanmean(drawn):.3f}, {'below' if lower_is_better else 'above'} {worst:.3f} in 95 of 100"
+        parts = np.column_stack([gained, counted])[about]
+        within = np.stack([inside[generator.permutation(about)].T @ parts for _ in range(PERMUTATIONS)])
+        outside = parts.sum(axis=0) - within
+        return np.hstack([within[..., 0], within[..., 1], outside[..., 0], outside[..., 1]])
 
 
 def _parts(score: Score, found: Judged) -> tuple[Floats, Floats]:

@@ -108,12 +108,13 @@ class Ilps(LikelihoodMetric):
     def _rows(self, cells: list[Cell], table: Floats, groups: list[str], seed: int, said: dict[str, str], why: str | None) -> list[Row]:
         import numpy as np
 
-        from tasks.fairness._likelihoods import bootstrap, distance, few
+        from tasks.core.bootstrap import estimate
+        from tasks.fairness._likelihoods import distance, few
 
         bias = table[:, 0] - table[:, 1]
         within = np.column_stack([[cell.group == group for cell in cells] for group in groups]).astype(float)
         sums, place = np.hstack([bias[:, None] * within, within]), range(len(cells))
-        score = bootstrap(sums, _contrast, place, seed, self.metric("fairness"))
+        score = estimate(sums, _contrast, place, seed, self.metric("fairness"))
         if np.isnan(score[0]):
             return list(self.without("insufficient_evidence", "a set of attributes has no cell that could be asked", len(cells), conditions=said))
         rows = [
@@ -126,7 +127,7 @@ class Ilps(LikelihoodMetric):
                 rows.append(self.row(name, None, n=n, direction="none", conditions=said, status="insufficient_evidence", reason=few(n, self.minimum_items)))
                 continue
             part = sums[within[:, index] > 0][:, [index, len(groups) + index]]
-            rows.append(self.row(name, *bootstrap(part, _mean, range(n), seed, f"{self.metric('fairness')}/{group}"), n, "none", said))
+            rows.append(self.row(name, *estimate(part, _mean, range(n), seed, f"{self.metric('fairness')}/{group}"), n, "none", said))
         return rows
 
 

@@ -119,7 +119,7 @@ class PredictionSensitivity(ClassifierMetric):
         protected = self._protected(opened, split, needed, report)
         kept = [place for place, words in enumerate(protected) if words.any()]
         sentences = [split[place][0] for place in kept]
-        sizes, chances = word_sensitivities(opened.probe, sentences, str(self.norm), self.output, self.pooling, report)  # type: ignore[arg-type]
+        sizes, chances = word_sensitivities(opened.probe, sentences, self.norm, self.output, self.pooling, report)
         classes = self._weights(opened, kept, chances)
         found = {name: np.full(len(split), np.nan) for name in ("share", "raw", "length-normalised", "word_share")}
         for place, size, weight in zip(kept, sizes, classes, strict=True):
@@ -141,7 +141,7 @@ class PredictionSensitivity(ClassifierMetric):
             words = terms(self.terms)
             return [_covered(places, words.spans(text)) for text, (_, places) in zip(opened.records["text"], split, strict=True)]
         probe = Probe.open(needed[f"trained/{PROTECTED}"], opened.probe.device)
-        sizes, _ = word_sensitivities(probe, [words for words, _ in split], "2", self.output, self.pooling, report)
+        sizes, _ = word_sensitivities(probe, [words for words, _ in split], 2, self.output, self.pooling, report)
         summed = [size.sum(axis=0) for size in sizes]
         return [size / size.max() if size.size and size.max() > 0 else size for size in summed]
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from tasks.core.measures import Measures, Row
 from tasks.fairness._judged import ClassifierMetric, Judged, sizes, slugs
-from tasks.fairness.metric import Fidelity
+from tasks.fairness.metric import Fidelity, reasons
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,13 +73,14 @@ class RateGaps(ClassifierMetric):
         larger = max(pair, key=lambda row: row.value or 0.0)
         said = {name: value for name, value in larger.conditions.items() if name != "groups"}  # those of whichever rate, which differs between models
         why = f"the larger gap is that of the {larger.name.split('/')[-2].replace('_', ' ')} ({larger.conditions['groups']})"
-        reason = "; ".join(part for part in (why, larger.reason) if part)
-        return larger.model_copy(update={"name": self.metric("fairness", "difference"), "conditions": said, "reason": reason})
+        return larger.model_copy(update={"name": self.metric("fairness", "difference"), "conditions": said, "reason": reasons(why, larger.reason)})
 
     def _rate(self, rate: str, groups: Mapping[str, Any], positive: Any, found: Judged, seed: int, why: str | None) -> list[Row]:
         import numpy as np
 
-        said = {**found.conditions, "groups": sizes(groups)}
+        from tasks.core.bootstrap import clusters_of, estimate
+
+        clusters, said = clusters_of(found.table), {**found.conditions, "groups": sizes(groups)}
         if len(groups) < 2:
             names = (f"{rate}/difference", *([f"{rate}/ratio"] if rate == "positive_rate" else []))
             return list(self.without("insufficient_evidence", why or "fewer than two groups", len(positive), names, said))
@@ -90,12 +91,10 @@ class RateGaps(ClassifierMetric):
         n = int((inside.sum(axis=1) > 0).sum())
 
         def row(name: str, pick: Any, count: int, way: Any, lowest: float, reason: str | None) -> Row:
-            value = float(pick(values[None])[0])
-            if not np.isfinite(value):
+            value, ends = estimate(sums, lambda total: pick(_rates(total)), clusters, seed, self.metric("fairness", name))
+            if np.isnan(value):
                 return self.row(name, None, n=count, direction=way, conditions=said, status="undefined", reason="no group has a positive answer")
-            ends = self._ends(sums, pick, found, seed, name)
-            held = (min(ends[0], value), max(ends[1], value)) if ends is not None else None
-            return self.row(name, value, held, count, way, said, reason=reason, lowest=lowest, highest=1.0)
+            return self.row(name, value, ends, count, way, said, reason=reason, lowest=lowest, highest=1.0)
 
         rows = [row(f"{rate}/difference", lambda found: found[:, high] - found[:, low], n, "lower", -1.0, why)]
         if rate == "positive_rate":
@@ -103,13 +102,6 @@ class RateGaps(ClassifierMetric):
         for place, (group, slug) in enumerate(slugs(list(groups)).items()):
             rows.append(row(f"{rate}/by_group/{slug}", lambda found, place=place: found[:, place], int(groups[group].sum()), "none", 0.0, None))
         return rows
-
-    def _ends(self, sums: Floats, pick: Any, found: Judged, seed: int, name: str) -> tuple[float, float] | None:
-        from tasks.core.bootstrap import clustered_interval, clusters_of
-        from tasks.core.seeds import numpy_generator
-
-        generator = numpy_generator(seed, "bootstrap", entity=self.metric("fairness", name))
-        return clustered_interval(sums, lambda total: pick(_rates(total)), clusters_of(found.table), generator)
 
 
 def _rates(sums: Floats) -> Floats:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from tasks.core.bootstrap import holding
 from tasks.core.measures import Measures, Row
 from tasks.fairness.metric import FairnessMetric, Fidelity, Side
-from tasks.fairness.wordsets import Resolved, Synthetic, Words, resolve
+from tasks.fairness.wordsets import Resolved, Synthetic, Words, published_digest, resolve
 from tasks.models.ability import Ability
 
 if TYPE_CHECKING:
@@ -67,11 +68,7 @@ class Seat(FairnessMetric):
 
     def content_digest(self) -> str | None:
         """That of the published files."""
-        if self.words is not None:
-            return None
-        from tasks.fairness.items.seat import digest
-
-        return digest()
+        return published_digest(self.words)
 
     def measure(self, target: Path, needed: Mapping[str, Path], data: Path, seed: int, report: Any) -> Measures:
         """A row per test and the headline."""
@@ -106,7 +103,7 @@ class Seat(FairnessMetric):
             if not np.isfinite(size):
                 rows += self.without("undefined", "all stimuli are associated alike", len(x) + len(y), (f"{test.name}/score",), said)
                 continue
-            rows.append(self.row(f"{test.name}/score", size, _holding(size, bootstrap_effect(of_x, of_y, generator)), len(x) + len(y), "none", said))
+            rows.append(self.row(f"{test.name}/score", size, holding(size, bootstrap_effect(of_x, of_y, generator)), len(x) + len(y), "none", said))
             draws = [side[generator.integers(len(side), size=(2000, len(side)))] for side in (of_x, of_y)]
             names.append(test.name)
             sizes.append(size)
@@ -116,9 +113,5 @@ class Seat(FairnessMetric):
             return Measures((*self.without("undefined", "no test has an effect size"), *rows))
         mean, samples = float(np.mean(np.abs(sizes))), np.mean(drawn, axis=0)
         ends = tuple(float(end) for end in np.nanquantile(samples, [0.025, 0.975]))
-        headline = self.row("difference", mean, _holding(mean, (ends[0], ends[1])), len(sizes), conditions={"tests": ", ".join(names)}, lowest=0.0)
+        headline = self.row("difference", mean, holding(mean, (ends[0], ends[1])), len(sizes), conditions={"tests": ", ".join(names)}, lowest=0.0)
         return Measures((headline, *rows), {"id": names, "effect_size": sizes, "p": p, "p_holm": holm(p)})
-
-
-def _holding(value: float, ends: tuple[float, float] | None) -> tuple[float, float] | None:
-    return None if ends is None else (min(ends[0], value), max(ends[1], value))

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tasks.core.measures import Measures, Row
 from tasks.fairness._likelihoods import VALIDITY, BeginMark, LikelihoodMetric
-from tasks.fairness.metric import Fidelity, Side
+from tasks.fairness.metric import Fidelity, Side, reasons
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,12 +130,13 @@ class StereoSet(LikelihoodMetric):
         return blank_scores(probe, items, report) if is_masked(probe) else sentence_scores(probe, items, self.begin_mark, report)
 
     def _overall(self, items: Sequence[Any], scores: Floats, seed: int, said: dict[str, str], left_out: int) -> list[Row]:
-        from tasks.fairness._likelihoods import bootstrap, distance, reasons
+        from tasks.core.bootstrap import estimate
+        from tasks.fairness._likelihoods import distance
         from tasks.fairness._stereoset import idealized_score, language_score, stereotype_score, term_sums
 
         terms, sums = term_sums([item.target for item in items], scores)
         name, n = self.metric("fairness"), len(items)
-        score, language, icat = (bootstrap(sums, statistic, terms, seed, name) for statistic in (stereotype_score, language_score, idealized_score))
+        score, language, icat = (estimate(sums, statistic, terms, seed, name) for statistic in (stereotype_score, language_score, idealized_score))
         away = distance(*score, 50.0)
         why = reasons(f"left out, longer than the model reads: {left_out}" if left_out else None, failing(language[0]))
         zero, most = {**said, "ideal": "0"}, {**said, "ideal": "100"}
@@ -149,7 +150,8 @@ class StereoSet(LikelihoodMetric):
     def _by_domain(self, domains: Sequence[str], items: Sequence[Any], scores: Floats, seed: int, said: dict[str, str]) -> list[Row]:
         import numpy as np
 
-        from tasks.fairness._likelihoods import bootstrap, few
+        from tasks.core.bootstrap import estimate
+        from tasks.fairness._likelihoods import few
         from tasks.fairness._stereoset import language_score, stereotype_score, term_sums
 
         rows = []
@@ -161,7 +163,7 @@ class StereoSet(LikelihoodMetric):
                 rows.append(self.row(name, None, n=n, direction="none", conditions=said, status="insufficient_evidence", reason=few(n, self.minimum_items)))
                 continue
             terms, sums = term_sums([item.target for item in items if item.domain == domain], scores[chosen])
-            score = bootstrap(sums, stereotype_score, terms, seed, f"{self.metric('fairness')}/{domain}")
+            score = estimate(sums, stereotype_score, terms, seed, f"{self.metric('fairness')}/{domain}")
             why = failing(float(language_score(sums.sum(axis=0, keepdims=True))[0]))
             rows.append(self.row(name, *score, n, "none", said, reason=why, lowest=0.0, highest=100.0))
         return rows

@@ -105,7 +105,8 @@ class WinoBias(LikelihoodMetric):
     def _of_type(self, number: int, items: Sequence[Any], scores: Floats, seed: int, said: dict[str, str], left_out: int) -> list[Row]:
         import numpy as np
 
-        from tasks.fairness._likelihoods import bootstrap, distance, few
+        from tasks.core.bootstrap import estimate
+        from tasks.fairness._likelihoods import distance, few
 
         names = tuple(f"type_{number}/{name}" for name in ("score", "difference", "by_group/pro", "by_group/anti"))
         n = len(items)
@@ -114,7 +115,7 @@ class WinoBias(LikelihoodMetric):
         right = np.sign(np.round(scores[:, 0] - scores[:, 1], DECIMALS))
         sums = np.column_stack([right > 0, right < 0, np.ones(n)]).astype(float)
         lines, name = [f"{item.split}/{(item.line - 1) // 2}" for item in items], f"{self.metric('fairness')}/type_{number}"
-        score, pro, anti = (bootstrap(sums, statistic, lines, seed, name) for statistic in (_gap, _pro, _anti))
+        score, pro, anti = (estimate(sums, statistic, lines, seed, name) for statistic in (_gap, _pro, _anti))
         away = distance(*score, 0.0)
         why = f"left out, longer than the model reads: {left_out}" if left_out else None
         return [
