@@ -67,11 +67,10 @@ class ClassifierMetric(FairnessMetric, ABC):
         from tasks.data.prepared import PreparedData
         from tasks.models.probing import Probe
 
-        tested = data if self.data is None else needed.get("data/test", needed.get("fine-tuned/data", data))
-        prepared = PreparedData(tested)
+        prepared = PreparedData(needed.get("data/test", needed.get("fine-tuned/data", data)))
         if prepared.task not in self.tasks or not prepared.has(SPLIT):
             return f"task '{prepared.task}' has no labels to judge"
-        probe = Probe.open(target if self.data is None else needed["fine-tuned"], "cpu" if report is None else report.device)
+        probe = Probe.open(needed.get("fine-tuned", target), "cpu" if report is None else report.device)
         return Opened(probe, prepared.split(SPLIT), {"data": prepared.facts["split_digests"][SPLIT], "split": SPLIT})
 
     def mean_row(self, name: str, values: Any, told: Any, opened: Opened, seed: int, direction: Direction, said: dict[str, str], **rest: Any) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,16 @@ import pytest
 from fairlearn.metrics import MetricFrame, demographic_parity_difference, equalized_odds_difference, false_positive_rate, true_positive_rate
 from sklearn.metrics import roc_auc_score
 
-from tasks.core.measures import Measures
+from tasks.core.measures import Measures, PreparedOther
 from tasks.fairness._aucs import areas, weighted_auc
 from tasks.fairness._judged import Judged
+from tasks.fairness.metric import FAIRNESS
 from tasks.fairness.metrics.rate_gaps import RateGaps
 from tasks.fairness.metrics.subgroup_auc import SubgroupAuc
+from tasks.models.artifact import save_model
+from tasks.models.model import MODELS, TaskShape
+from tests.conftest import Prepare
+from tests.fairness.fakes import TINY
 
 SAID = {"data": "d", "split": "test", "positive": "toxic"}
 
@@ -125,3 +131,17 @@ def test_without_a_planted_bias_the_gap_is_small_and_with_one_it_is_told() -> No
 def test_too_few_records_give_no_rate() -> None:
     rows = RateGaps(kind="rate-gaps", minimum=5000).scored(judged(8), 0).rows
     assert {row.status for row in rows} == {"insufficient_evidence"} and all(row.value is None for row in rows)
+
+
+@pytest.mark.parametrize("kind", ["rate-gaps", "subgroup-auc", "prediction-sensitivity"])
+def test_other_test_data_is_judged_by_the_model_as_it_is(tmp_path: Path, prepare: Prepare, kind: str) -> None:
+    own, other = (prepare({"kind": "synthetic-stereotypes", "task": "intent", "examples": 600, "seed": seed}) for seed in (1, 2))
+    shape = TaskShape("intent", ("pleasant", "unpleasant"))
+    model: Any = MODELS.parse({"kind": "bert", **TINY, "tokenizer": {"kind": "bytes", "max_tokens": 80}})
+    save_model(tmp_path, model.start(shape, {}, 5), shape, {}, {})
+    metric: Any = FAIRNESS.parse({"kind": kind, "test_data": {"kind": "synthetic-stereotypes", "task": "intent", "examples": 600, "seed": 2}})
+    (need,) = metric.needs({})
+    assert isinstance(need, PreparedOther) and need.label == "test"
+    rows = metric.measure(tmp_path, {"data/test": other.folder}, own.folder, 0, None).rows
+    told = [row.conditions["data"] for row in rows if "data" in row.conditions]
+    assert told and set(told) == {other.facts["split_digests"]["test"]} and own.facts["split_digests"]["test"] not in told
