@@ -212,6 +212,7 @@ def test_compression_grows_with_what_is_planted_and_the_control_stays_at_one(pro
     assert fair(found[0]["final_accuracy"]) < 0.65 < 0.9 < fair(found[2]["final_accuracy"])
 
 
+@pytest.mark.slow
 def test_only_a_tanh_probe_finds_what_no_line_parts() -> None:
     found, groups = states(600, 0.0, width=4, crossed=True)
     line, curve = (rows(scored(found, groups, probe=probe, orders=2))["compression"] for probe in ("linear", "tanh"))
