@@ -76,7 +76,10 @@ class FairnessMetric(Measurement, ABC):
     ) -> Row:
         """A number with this metric's conditions. ``name`` are the segments after the metric's own; ``rest`` goes to ``Row``."""
         ends = {} if interval is None else {"low": interval[0], "high": interval[1], "interval": "items"}
-        said = {**self.conditions, **(conditions or {})}
+        own = self.conditions
+        if "by_group/" in name or name.endswith("worst_group"):
+            own.pop("ideal", None)  # that of a disparity, not of a group's own score
+        said = {**own, **(conditions or {})}
         return Row.model_validate({"name": self.metric("fairness", name), "value": value, "n": n, "direction": direction, "conditions": said, **ends, **rest})
 
     def without(

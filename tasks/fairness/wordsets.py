@@ -17,7 +17,7 @@ class Words(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern="[a-z0-9-]+", description="In metrics' names.")
+    name: str = Field(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", description="In metrics' names: small letters, digits and -.")
     x: tuple[str, ...] = Field(min_length=2)
     y: tuple[str, ...] = Field(min_length=2)
     a: tuple[str, ...] = Field(min_length=2)
@@ -39,6 +39,11 @@ class Resolved:
     def lists(self) -> tuple[tuple[str, ...], ...]:
         """X, Y, A, B."""
         return self.x, self.y, self.a, self.b
+
+    @property
+    def slug(self) -> str:
+        """The name as a segment of metrics' names."""
+        return self.name.replace("-", "_")
 
     @property
     def content(self) -> str:

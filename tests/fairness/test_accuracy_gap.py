@@ -134,7 +134,8 @@ def test_rows_carry_their_directions_and_conditions(tmp_path: Path) -> None:
     }
     for row in found.values():
         assert (row.status, row.reason, row.interval, row.highest) == ("ok", None, "items", 1.0)
-        assert row.conditions == {"data": "d", "split": "test", "groups": "a 50, b 50"}
+        assert {"data": "d", "split": "test", "groups": "a 50, b 50", "notion": "overall accuracy equality"}.items() <= row.conditions.items()
+        assert row.conditions.get("ideal") == ("0" if row.name.endswith("difference") else None)
         assert row.low is not None and row.high is not None and row.value is not None and row.low < row.value < row.high
 
 

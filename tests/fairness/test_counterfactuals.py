@@ -144,9 +144,9 @@ def test_two_measures_are_held_against_one_rating(monkeypatch: pytest.MonkeyPatc
     kind = type(found.sensitivity)
     monkeypatch.setattr(kind, "sensitivities", lambda self, opened, needed, report: {"raw": generator.random(len(texts))})
     rows = {row.name.removeprefix("fairness/bias_detection/"): row for row in found.scored(said, {}, 0, None).rows}
-    assert rows["counterfactual/spearman"].value == pytest.approx(1.0) and abs(rows["sensitivity/spearman"].value or 0) < 0.35
+    assert rows["counterfactual/score"].value == pytest.approx(1.0) and abs(rows["sensitivity/score"].value or 0) < 0.35
     assert rows["difference"].high is not None and rows["difference"].high < 0 and "p of no difference" in (rows["difference"].reason or "")
-    assert rows["counterfactual/auc"].value == 1.0 and rows["counterfactual/auc"].conditions["groups"] == "biased 60, not 20"
+    assert rows["counterfactual_auc/score"].value == 1.0 and rows["counterfactual_auc/score"].conditions["groups"] == "biased 60, not 20"
 
 
 def test_without_ratings_nothing_is_told_and_parts_have_no_data_of_their_own(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

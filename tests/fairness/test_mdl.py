@@ -102,7 +102,7 @@ def test_a_probe_that_is_sure_pays_the_first_block_or_where_it_is_wrong_one_bit_
 def test_groups_told_apart_at_a_glance_cost_little_more_than_the_first_block() -> None:
     """The bound is n over n_1 + log2 of the probes' number; a separation of 100 in one of two directions comes near it."""
     found, groups = states(2000, 100.0, width=2)
-    compression = fair(rows(scored(found, groups, orders=2))["compression"])
+    compression = fair(rows(scored(found, groups, orders=2))["score"])
     assert 0.6 * 2000 / (40 + log2(PROBES)) < compression < 2000 / 40
 
 
@@ -204,33 +204,33 @@ def test_a_group_that_was_not_seen_cannot_be_learnt() -> None:
 def test_compression_grows_with_what_is_planted_and_the_control_stays_at_one(probe: str) -> None:
     """Shuffled labels of balanced groups save 20 bits of 300 with a chance under 1 in 10,000 in each order (2^-20 times 2^n over the ways to shuffle)."""
     found = [rows(scored(*states(300, planted), probe=probe, orders=3, hidden_size=4 if probe == "tanh" else None)) for planted in (0.0, 1.5, 4.0)]
-    none, some, much = (row["compression"] for row in found)
+    none, some, much = (row["score"] for row in found)
     assert held(none)[1] < held(some)[0] and held(some)[1] < held(much)[0]
     assert 300 / (300 + log2(PROBES)) <= fair(none) < 300 / 280 and fair(much) > 3
     for row in found:
-        assert 300 / (300 + log2(PROBES)) <= fair(row["control_compression"]) < 300 / 280
-    assert fair(found[0]["final_accuracy"]) < 0.65 < 0.9 < fair(found[2]["final_accuracy"])
+        assert 300 / (300 + log2(PROBES)) <= fair(row["control/score"]) < 300 / 280
+    assert fair(found[0]["accuracy/score"]) < 0.65 < 0.9 < fair(found[2]["accuracy/score"])
 
 
 @pytest.mark.slow
 def test_only_a_tanh_probe_finds_what_no_line_parts() -> None:
     found, groups = states(600, 0.0, width=4, crossed=True)
-    line, curve = (rows(scored(found, groups, probe=probe, orders=2))["compression"] for probe in ("linear", "tanh"))
+    line, curve = (rows(scored(found, groups, probe=probe, orders=2))["score"] for probe in ("linear", "tanh"))
     assert fair(line) < 1.02 < 1.15 < fair(curve)
 
 
 def test_numbers_follow_from_items_and_say_over_what_their_interval_is() -> None:
     measures = scored(*states(300, 1.5, count=3), orders=4)
     found = rows(measures)
-    assert list(found) == ["compression", "control_compression", "code_length_bits", "final_accuracy"]
+    assert list(found) == ["score", "control/score", "code_length/score", "accuracy/score"]
     total = sum(measures.items["bits"])
-    assert fair(found["code_length_bits"]) == pytest.approx(total) and fair(found["compression"]) == pytest.approx(300 * log2(3) / total)
+    assert fair(found["code_length/score"]) == pytest.approx(total) and fair(found["score"]) == pytest.approx(300 * log2(3) / total)
     assert [row.direction for row in found.values()] == ["lower", "none", "none", "none"]
-    assert found["compression"].highest == 300 / 6 and found["compression"].conditions["groups"] == "a 100, b 100, c 100"
-    assert "4 orders of the same records" in str(found["compression"].reason)
+    assert found["score"].highest == 300 / 6 and found["score"].conditions["groups"] == "a 100, b 100, c 100"
+    assert "4 orders of the same records" in str(found["score"].reason)
     for row in found.values():
         assert held(row)[0] <= fair(row) <= held(row)[1]
-    alone = rows(scored(*states(300, 1.5), orders=1))["compression"]
+    alone = rows(scored(*states(300, 1.5), orders=1))["score"]
     assert alone.low is None and "one order has no interval" in str(alone.reason)
 
 
@@ -324,12 +324,12 @@ def test_an_encoder_that_learnt_groups_gives_them_away_and_one_with_equal_states
     folders.append(saved(tmp_path / "nothing", started, shape))
     asked = metric(data=GRAMMAR, orders=3, examples=400)
     untrained, trained, nothing = (rows(asked.measure(folder, {"data/probe": data.folder}, tmp_path / "unread", 0, None)) for folder in folders)
-    assert held(trained["compression"])[0] > held(untrained["compression"])[1] and fair(trained["compression"]) > 3
-    assert fair(nothing["compression"]) == pytest.approx(1.0, abs=0.02) and fair(nothing["final_accuracy"]) < 0.65
+    assert held(trained["score"])[0] > held(untrained["score"])[1] and fair(trained["score"]) > 3
+    assert fair(nothing["score"]) == pytest.approx(1.0, abs=0.02) and fair(nothing["accuracy/score"]) < 0.65
     for found in (untrained, trained, nothing):
-        assert fair(found["control_compression"]) < 400 / 380
+        assert fair(found["control/score"]) < 400 / 380
     own = metric(orders=3, examples=400).measure(folders[1], {}, data.folder, 0, None)
-    assert fair(rows(own)["compression"]) == fair(trained["compression"])
+    assert fair(rows(own)["score"]) == fair(trained["score"])
     assert set(own.items["id"]) <= set(records["id"]) and len(own.items["id"]) == 400
 
 
@@ -340,7 +340,7 @@ def test_what_cannot_be_told_says_why(tmp_path: Path, prepare: Prepare) -> None:
 
     def said(data: Path, **fields: Any) -> tuple[str, str]:
         (row,) = metric(**fields).measure(folder, {}, data, 0, None).rows
-        assert row.name == "fairness/mdl_extractability/compression" and row.value is None
+        assert row.name == "fairness/mdl_extractability/score" and row.value is None
         return row.status, str(row.reason)
 
     assert said(plain.folder) == ("unsupported", "the records have no group")

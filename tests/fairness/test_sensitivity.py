@@ -224,5 +224,5 @@ def test_a_model_of_groups_takes_the_place_of_the_gazetteer(monkeypatch: pytest.
 def test_too_few_texts_are_no_evidence() -> None:
     found = metric(minimum=30).scored(opened(probe_of(Bag()), TEXTS), {}, 0, None)
     assert [row.status for row in found.rows] == ["insufficient_evidence"]
-    rows = {row.name.split("/")[-1]: row for row in metric().scored(opened(probe_of(Bag()), TEXTS), {}, 0, None).rows}
-    assert rows["score"].n == 4 and rows["score"].conditions["form"] == "share" and 0 < rows["word_share"].value < 1
+    rows = {row.name.split("/", 2)[2]: row for row in metric().scored(opened(probe_of(Bag()), TEXTS), {}, 0, None).rows}
+    assert rows["score"].n == 4 and rows["score"].conditions["form"] == "share" and 0 < rows["words/score"].value < 1

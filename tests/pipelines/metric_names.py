@@ -23,7 +23,7 @@ FAMILIES = {
     "privacy": rf"{SPENT}|{WORD}/({ATTACK})|canary/(exposure|exact_match|hamming)",
     "utility": rf"({UTILITY})(/({STRATUM}))?",
     "federated": FEDERATED,
-    "fairness": rf"{WORD}(/{WORD})?/({DISPARITY})",
+    "fairness": rf"{WORD}(/{WORD}){{0,2}}/({DISPARITY})",
     "cost": COST,
     "train": WORD,
 }

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tasks.core.measures import Direction, Measures, Need, Predictions, Row
+from tasks.core.measures import Direction, Measures, Need, Predictions, Row, Status
 from tasks.fairness._judged import slugs
-from tasks.fairness.metric import FairnessMetric
+from tasks.fairness.metric import FairnessMetric, reasons
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,7 @@ class AccuracyGap(FairnessMetric):
     """
 
     name: ClassVar[str] = "accuracy"
+    notion: ClassVar[str] = "overall accuracy equality"
 
     kind: Literal["accuracy-gap"]
     minimum_group_size: int = Field(default=30, ge=2, description="Groups with fewer test records are left out.")
@@ -52,10 +53,10 @@ class AccuracyGap(FairnessMetric):
         conditions = {"data": facts["data"], "split": SPLIT}
         problem = self._problem(facts["task"], predictions)
         if problem is not None:
-            return self._without(*problem, len(predictions), conditions)
+            return Measures(self.without(*problem, len(predictions), ("difference", "worst_group"), conditions))
         return self._gaps(predictions, conditions, seed)
 
-    def _problem(self, task: str, predictions: pd.DataFrame) -> tuple[str, str] | None:
+    def _problem(self, task: str, predictions: pd.DataFrame) -> tuple[Status, str] | None:
         if task not in TASKS:
             return "unsupported", f"{self.kind} does not judge task '{task}'"
         if "group" not in predictions or predictions["group"].isna().all():
@@ -85,14 +86,6 @@ class AccuracyGap(FairnessMetric):
         return Measures(tuple(rows), {"id": predictions["id"].tolist(), "correct": correct.tolist()})
 
     def _row(self, name: str, gap: Interval, n: int, conditions: dict[str, str], direction: Direction, reason: str | None, lowest: float = 0.0) -> Row:
-        ends = {} if gap.low is None else {"low": gap.low, "high": gap.high, "interval": "items"}
-        why = reason if gap.low is not None else "; ".join(part for part in (reason, "no interval: every resample is alike") if part)
-        values = {"name": self.metric("fairness", name), "value": gap.value, "n": n, "direction": direction, "lowest": lowest, "highest": 1.0}
-        return Row.model_validate({**values, **ends, "reason": why, "conditions": conditions})
-
-    def _without(self, status: str, reason: str, n: int, conditions: dict[str, str]) -> Measures:
-        rows = (
-            {"name": self.metric("fairness", name), "value": None, "n": n, "direction": way, "status": status, "reason": reason, "conditions": conditions}
-            for name, way in (("difference", "lower"), ("worst_group", "higher"))
-        )
-        return Measures(tuple(Row.model_validate(row) for row in rows))
+        ends = None if gap.low is None or gap.high is None else (gap.low, gap.high)
+        why = reasons(reason, "no interval: every resample is alike" if ends is None else None)
+        return self.row(name, gap.value, ends, n, direction, conditions, reason=why, lowest=lowest, highest=1.0)

@@ -16,16 +16,16 @@ from tasks.fairness.metrics.prediction_sensitivity import PredictionSensitivity
 if TYPE_CHECKING:
     from tasks.fairness._following import Following
 
-NAMES = ("sensitivity/spearman", "counterfactual/spearman", "difference")
+NAMES = ("sensitivity/score", "counterfactual/score", "difference")
 
 
 class BiasDetection(ClassifierMetric):
     """Rank correlations, over texts, of two measures of bias with a rating of each text, and their difference (the claim of Krishna et al., ACL 2022).
 
     The rating is a column of ``files`` data (``columns.rating``: people's own), or what ``synthetic-stereotypes`` planted. Both measures see the same
-    texts, those with a rating and with a term; the difference, of sensitivity less counterfactual, has a paired bootstrap interval and its p.
-    ``auc`` is the chance that a text with a planted or rated bias is ranked above one without. It measures metrics, not the model: it joins
-    no correlation over models.
+    texts, those with a rating and with a term: ``sensitivity/score`` and ``counterfactual/score`` are Spearman's rho, and ``difference``, the first less
+    the second, has a paired bootstrap interval and its p. ``sensitivity_auc/score`` and ``counterfactual_auc/score`` are the chance that a text
+    with a planted or rated bias is ranked above one without. It measures metrics, not the model: it joins no correlation over models.
     """
 
     notion: ClassVar[str] = "agreement with a rating of bias"
@@ -108,5 +108,5 @@ class BiasDetection(ClassifierMetric):
         if biased.all() or not biased.any():
             return []
         counts = f"biased {int(biased.sum())}, not {int((~biased).sum())}"
-        pairs = (("sensitivity/auc", sensitivity), ("counterfactual/auc", gaps))
+        pairs = (("sensitivity_auc/score", sensitivity), ("counterfactual_auc/score", gaps))
         return [self.row(name, float(roc_auc_score(biased, values)), None, len(biased), "higher", {**said, "groups": counts}) for name, values in pairs]

@@ -29,7 +29,6 @@ class CounterfactualTokenFairness(ClassifierMetric):
     """
 
     notion: ClassVar[str] = "counterfactual fairness"
-    headline: ClassVar[str] = "gap"
 
     kind: Literal["counterfactual-token-fairness"]
     terms: Named | tuple[TermSet, ...] = Field(
@@ -69,7 +68,7 @@ class CounterfactualTokenFairness(ClassifierMetric):
         if n < self.minimum:
             return Measures(self.without("insufficient_evidence", f"{n} texts have a counterpart, {self.minimum} are needed", n, conditions=said))
         ids = opened.records["id"].to_numpy()[told]
-        row = self.mean_row("gap", gaps, told, opened, seed, "lower", said, reason=why, lowest=0.0, highest=1.0)
+        row = self.mean_row("difference", gaps, told, opened, seed, "lower", said, reason=why, lowest=0.0, highest=1.0)
         return Measures((row,), {"id": ids.tolist(), "gap": gaps[told].tolist(), "variants": counts[told].tolist()})
 
     def gaps(self, opened: Opened) -> tuple[Floats, Any]:

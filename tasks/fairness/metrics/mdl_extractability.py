@@ -32,9 +32,9 @@ DIFFERENCES = (
 class MdlExtractability(FairnessMetric):
     """Extractability of the group (Orgad et al., NAACL 2022): the compression of an online code by a probe (Voita and Titov, EMNLP 2020).
 
-    ``compression``, the headline, is the length of the uniform code, ``n log2(K)``, over that of the online code; 1 where states tell nothing of the
+    ``score``, the headline, is the compression: the length of the uniform code, ``n log2(K)``, over that of the online code; 1 where states tell nothing of the
     group, at most n over the size of the first block. Groups are balanced by a keyed draw, so that the uniform code is what a blind coder pays.
-    ``code_length_bits`` is the length of the online code, ``final_accuracy`` that of the probe of the last block on it. ``control_compression`` is the
+    ``code_length/score`` is the length of the online code, ``accuracy/score`` the accuracy of the probe of the last block on it. ``control/score`` is the
     compression of the same groups shuffled over the records: about 1, whatever the states. Numbers are means over keyed orders of the same records,
     of which their intervals tell; those of other records are not covered. Only records of exactly one group are used.
     """
@@ -42,7 +42,7 @@ class MdlExtractability(FairnessMetric):
     side: ClassVar[Side] = "intrinsic"
     notion: ClassVar[str] = "extractability of the group"
     requires: ClassVar[tuple[Ability, ...]] = ("encoder",)
-    headline: ClassVar[str] = "compression"
+    headline: ClassVar[str] = "score"
     ideal: ClassVar[float | None] = 1.0
 
     kind: Literal["mdl-extractability"]
@@ -128,10 +128,10 @@ class MdlExtractability(FairnessMetric):
         over = f"interval by Student's t over {self.orders} orders of the same records" if self.orders > 1 else "one order has no interval"
         given: dict[str, Any] = {"conditions": about, "reason": f"{over}; {found.why}"}
         rows = (
-            self._compression("compression", real, n, first, blind, direction="lower", **given),
-            self._compression("control_compression", shuffled, n, first, blind, direction="none", **given),
-            self._mean("code_length_bits", [float(code.bits.sum()) for code in real], n, first * blind, np.inf, **given),
-            self._mean("final_accuracy", [code.accuracy for code in real], real[0].last, 0.0, 1.0, **given),
+            self._compression("score", real, n, first, blind, direction="lower", **given),
+            self._compression("control/score", shuffled, n, first, blind, direction="none", **given),
+            self._mean("code_length/score", [float(code.bits.sum()) for code in real], n, first * blind, np.inf, **given),
+            self._mean("accuracy/score", [code.accuracy for code in real], real[0].last, 0.0, 1.0, **given),
         )
         return Measures(rows, {"id": found.records["id"].tolist(), "bits": np.mean([code.bits for code in real], axis=0).tolist()})
 

@@ -33,7 +33,7 @@ class PredictionSensitivity(ClassifierMetric):
     1 for the terms of a gazetteer, else 0; or, with ``protected_model``, the norm of the derivative of what that model says of a person's group,
     over the largest of the text. ``share``, the scale-free form, is over ``w^T |J| 1``: what part of the sensitivity lies in protected words, from 0
     (the answer ignores them) to 1. The raw form grows with the size of vectors and with length, and is no measure between models.
-    ``word_share`` stands beside: what a model that heeds all words alike would have. Texts without a term are no items.
+    ``words/score`` stands beside: what a model that heeds all words alike would have. Texts without a term are no items.
     """
 
     notion: ClassVar[str] = "sensitivity to protected words"
@@ -86,7 +86,7 @@ class PredictionSensitivity(ClassifierMetric):
         return (TrainedOther(label=PROTECTED, **blocks),)
 
     def measure(self, target: Path, needed: Mapping[str, Path], data: Path, seed: int, report: Any) -> Measures:
-        """``score`` and ``word_share``, and per item all three forms."""
+        """``score`` and ``words/score``, and per item all three forms."""
         found = self.opened(target, needed, data, report)
         return Measures(self.without("unsupported", found)) if isinstance(found, str) else self.scored(found, needed, seed, report)
 
@@ -104,7 +104,7 @@ class PredictionSensitivity(ClassifierMetric):
         left_out = f"{len(told) - n:,} of {len(told):,} texts name no group" if self.protected_model is None else f"{len(told) - n:,} texts left out"
         rows = [
             self.mean_row("score", table[self.form], told, opened, seed, "lower", said, reason=left_out, lowest=None if self.norm == "signed" else 0.0),
-            self.mean_row("word_share", table["word_share"], told, opened, seed, "none", said, lowest=0.0),
+            self.mean_row("words/score", table["word_share"], told, opened, seed, "none", said, lowest=0.0),
         ]
         items = {name: values[told].tolist() for name, values in table.items()}
         return Measures(tuple(rows), {"id": opened.records["id"].to_numpy()[told].tolist(), **items})

@@ -101,9 +101,9 @@ class Seat(FairnessMetric):
             size = float(effect_size(of_x, of_y))
             said = {"data": test.content, "groups": f"X {len(x)}, Y {len(y)}, A {len(a)}, B {len(b)}"}
             if not np.isfinite(size):
-                rows += self.without("undefined", "all stimuli are associated alike", len(x) + len(y), (f"{test.name}/score",), said)
+                rows += self.without("undefined", "all stimuli are associated alike", len(x) + len(y), (f"{test.slug}/score",), said)
                 continue
-            rows.append(self.row(f"{test.name}/score", size, holding(size, bootstrap_effect(of_x, of_y, generator)), len(x) + len(y), "none", said))
+            rows.append(self.row(f"{test.slug}/score", size, holding(size, bootstrap_effect(of_x, of_y, generator)), len(x) + len(y), "none", said))
             draws = [side[generator.integers(len(side), size=(2000, len(side)))] for side in (of_x, of_y)]
             names.append(test.name)
             sizes.append(size)

@@ -32,7 +32,8 @@ class SubgroupAuc(ClassifierMetric):
     """Bias AUCs (Borkan et al., WWW 2019; Mathew et al., AAAI 2021): ``subgroup``, ``bpsn`` and ``bnsp``.
 
     Each has ``score``, the generalised mean of power -5 over groups, ``worst_group``, and one AUC per group. ``final/score`` is a quarter each of the
-    overall AUC and the three means (the Kaggle score); ``difference``, the headline, is 1 less the mean of the three means. A group with fewer than
+    overall AUC and the three means (the Kaggle score); it is high for a useful model, whatever its bias. ``difference``, the headline, is the overall AUC
+    less the mean of the three means: what is lost on groups, 0 for a model without bias and for one that knows nothing. A group with fewer than
     ``minimum`` positives or negatives has no number and is left out of the means, and named. Resamples draw users, or templates, whole.
     """
 
@@ -99,7 +100,7 @@ class SubgroupAuc(ClassifierMetric):
         final = (0.25 * overall[0] + 0.75 * mean_of_three[0], 0.25 * overall[1] + 0.75 * mean_of_three[1])
         ideal = {**said, "ideal": "1"}
         rows = [
-            self._area("difference", 1 - mean_of_three[0], 1 - mean_of_three[1], n, said, "lower", why),
+            self._area("difference", overall[0] - mean_of_three[0], overall[1] - mean_of_three[1], n, said, "lower", why, lowest=-1.0),
             self._area("final/score", *final, n, ideal, "higher", why),
             self._area("overall/score", *overall, n, ideal, "higher", None),
         ]
@@ -114,9 +115,9 @@ class SubgroupAuc(ClassifierMetric):
                 rows.append(self._area(f"{kind}/by_group/{slug}", float(values[place]), samples[:, place], size, about, "higher", None))
         return rows
 
-    def _area(self, name: str, value: float, samples: Floats, n: int, said: dict[str, str], way: Any, why: str | None) -> Row:
+    def _area(self, name: str, value: float, samples: Floats, n: int, said: dict[str, str], way: Any, why: str | None, lowest: float = 0.0) -> Row:
         import numpy as np
 
         low, high = np.nanquantile(samples, [0.025, 0.975])
         ends = (min(float(low), value), max(float(high), value)) if low < high else None
-        return self.row(name, value, ends, n, way, said, reason=why, lowest=0.0, highest=1.0)
+        return self.row(name, value, ends, n, way, said, reason=why, lowest=lowest, highest=1.0)
