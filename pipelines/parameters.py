@@ -6,6 +6,7 @@ own schema says is said again in the words it knows. The form refuses nothing: t
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pydantic import WithJsonSchema
@@ -16,6 +17,8 @@ from specs.schemas.study import Execution
 FIRST = ("kind", "name", "question", "data", "partition", "models", "model", "training", "federation", "privacy")
 LAST = ("sweep", "claims", "gates", "randomness", "version", "execution")
 """The order of a study's blocks for somebody who fills them in; what is in neither stands between."""
+MOST_NESTED = 10_000
+"""Characters of a choice of components inside a component: a larger one (data of a metric) is given as JSON, or forms would have megabytes."""
 
 
 def study_form(kind: str) -> WithJsonSchema:
@@ -35,17 +38,20 @@ def form_schema(schema: dict[str, Any]) -> dict[str, Any]:
     return dict(_said(schema, schema.get("$defs", {})))
 
 
-def _said(part: Any, definitions: dict[str, Any]) -> Any:
+def _said(part: Any, definitions: dict[str, Any], inside: bool = False) -> Any:
+    """``inside``: within a component."""
     if isinstance(part, list):
-        return [_said(item, definitions) for item in part]
+        return [_said(item, definitions, inside) for item in part]
     if not isinstance(part, dict):
         return part
     if "$ref" in part:
         named = definitions[part["$ref"].rpartition("/")[2]]
-        return _said({**named, **{name: value for name, value in part.items() if name != "$ref"}}, definitions)
-    said = {name: _said(value, definitions) for name, value in part.items() if name not in ("$defs", "discriminator", "oneOf")}
+        return _said({**named, **{name: value for name, value in part.items() if name != "$ref"}}, definitions, inside)
+    said = {name: _said(value, definitions, inside) for name, value in part.items() if name not in ("$defs", "discriminator", "oneOf")}
     if "oneOf" in part:
-        said["anyOf"] = [_titled(_said(choice, definitions)) for choice in part["oneOf"]]
+        said["anyOf"] = [_titled(_said(choice, definitions, True)) for choice in part["oneOf"]]
+        if inside and len(json.dumps(said)) > MOST_NESTED:
+            return {**{name: said[name] for name in ("title", "description", "default") if name in said}, "type": "object"}
     if "anyOf" in part:
         said["anyOf"] = [{**choice, "title": str(choice["const"])} if "const" in choice else choice for choice in said["anyOf"]]
     if "const" in part:

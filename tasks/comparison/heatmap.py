@@ -139,8 +139,7 @@ def forest(found: Correlations) -> str:
     labels = [f"{pair_of(cell)}, n = {cell.n}" for cell in cells]
     axes.set_yticks(range(len(cells)), [plain(label) for label in labels], fontsize=8)
     axes.set_ylim(len(cells) - 0.4, -0.6)
-    symbol = SYMBOLS[found.methods[0]]
-    axes.set_xlabel(f"{NAMES[found.methods[0]]} over models, 95% interval; dashed: the smallest significant {symbol}", fontsize=9)
+    axes.set_xlabel(f"{NAMES[found.methods[0]]} [95%]; dashed: the smallest significant", fontsize=9)
     return svg(made)
 
 

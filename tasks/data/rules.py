@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from tasks.core.rules import Facts, Rule
 from tasks.data.dataset import DATASETS, Dataset
 
 
+def the_model(facts: Facts) -> Mapping[str, Any]:
+    """The blocks of the model that a trial is about, ``model``, ``data`` and ``training``: its own, or of kinds with a list of models the one."""
+    models = facts.get("models")
+    if isinstance(models, list | tuple) and models and isinstance(models[0], Mapping):
+        return models[0]
+    return {name: facts.get(name) for name in ("model", "data", "training")}
+
+
 def task_of(facts: Facts) -> str | None:
-    """The task of a trial's data block, for rules; None where the block itself is wrong."""
-    given = facts.get("data.task")
-    if given is not None:
-        return str(given)
-    member = DATASETS.members().get(str(facts.get("data.kind")))
+    """The task of a trial's data block, for rules; None where there is none, or the block itself is wrong."""
+    data = the_model(facts).get("data")
+    if not isinstance(data, Mapping):
+        return None
+    if data.get("task") is not None:
+        return str(data["task"])
+    member = DATASETS.members().get(str(data.get("kind")))
     return member.tasks[0] if member is not None and issubclass(member, Dataset) else None
 
 

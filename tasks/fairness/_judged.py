@@ -71,7 +71,11 @@ class ClassifierMetric(FairnessMetric, ABC):
         if prepared.task not in self.tasks or not prepared.has(SPLIT):
             return f"task '{prepared.task}' has no labels to judge"
         probe = Probe.open(needed.get("fine-tuned", target), "cpu" if report is None else report.device)
-        return Opened(probe, prepared.split(SPLIT), {"data": prepared.facts["split_digests"][SPLIT], "split": SPLIT})
+        records = prepared.split(SPLIT)
+        strange = sorted(set(records["label"]) - set(probe.shape.labels))
+        if strange:
+            return f"the model has no label '{strange[0]}', which the test data has: it answers another question"
+        return Opened(probe, records, {"data": prepared.facts["split_digests"][SPLIT], "split": SPLIT})
 
     def mean_row(self, name: str, values: Any, told: Any, opened: Opened, seed: int, direction: Direction, said: dict[str, str], **rest: Any) -> Row:
         """The mean of ``values`` (N,) over the records ``told`` (N,), drawn with their users or templates for its interval."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tasks.core.rules import Facts, Rule
+from tasks.data.rules import task_of
 from tasks.fairness.metric import FAIRNESS, FairnessMetric
 from tasks.models.ability import ABILITY_OF_TASK
 
@@ -31,21 +32,8 @@ def _any(kind: str | tuple[str, ...], **fields: tuple[Any, ...]) -> Callable[[Fa
     return when
 
 
-def _task(facts: Facts) -> str | None:
-    """The task of the model that is measured, where the spec tells it: trained by the study, on data whose task is written or natural."""
-    models = facts.get("models")
-    data = models[0].get("data") if isinstance(models, list | tuple) and models and isinstance(models[0], Mapping) else facts.get("data")
-    if not isinstance(data, Mapping):
-        return None
-    from tasks.data.dataset import DATASETS, Dataset
-
-    member = DATASETS.members().get(str(data.get("kind")))
-    natural = member.tasks[0] if member is not None and issubclass(member, Dataset) else None
-    return data.get("task") or natural
-
-
 def _unable(facts: Facts) -> bool:
-    task = _task(facts)
+    task = task_of(facts)
     abilities = set(ABILITY_OF_TASK.get(task, ())) if task is not None else None
     for found in _metrics(facts):
         member = FAIRNESS.members().get(str(found.get("kind")))
@@ -56,7 +44,7 @@ def _unable(facts: Facts) -> bool:
 
 
 def _causal(facts: Facts) -> bool:
-    return _task(facts) == "lm" and _any(("crows-pairs", "ilps"))(facts)
+    return task_of(facts) == "lm" and _any(("crows-pairs", "ilps"))(facts)
 
 
 def _published_words(facts: Facts) -> bool:

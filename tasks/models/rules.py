@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from tasks.core.rules import Facts, Rule
-from tasks.data.rules import task_of
+from tasks.data.rules import task_of, the_model
 from tasks.models.model import MODELS, Model
 
 
+def _kind(block: Any) -> str:
+    return str(block.get("kind")) if isinstance(block, Mapping) else ""
+
+
 def _not_served(facts: Facts) -> bool:
-    member = MODELS.members().get(str(facts.get("model.kind")))
+    member = MODELS.members().get(_kind(the_model(facts).get("model")))
     task = task_of(facts)
     return task is not None and member is not None and issubclass(member, Model) and task not in member.tasks
+
+
+def _nothing_to_hide_with(facts: Facts) -> bool:
+    model = the_model(facts).get("model")
+    tokenizer = _kind(model.get("tokenizer")) if isinstance(model, Mapping) else ""
+    return task_of(facts) == "mlm" and tokenizer == "hashing"
 
 
 RULES = (
@@ -21,5 +34,13 @@ RULES = (
         sentence="this model does not serve the task of the data: choose another model, or set data.task (`assay components model` lists tasks)",
         source="the network has no answer layer for the task",
         path="model.kind",
+    ),
+    Rule(
+        id="MODEL-02",
+        when=_nothing_to_hide_with,
+        verdict="refuse",
+        sentence="the hashing tokenizer has no mask to hide words with: give model.tokenizer {kind: trained, ...} or {kind: bytes} for task 'mlm'",
+        source="masked language modelling (Devlin et al., NAACL 2019) replaces tokens by a mask",
+        path="model.tokenizer",
     ),
 )

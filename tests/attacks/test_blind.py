@@ -70,10 +70,10 @@ def test_on_coin_pools_the_interval_holds_one_half(users: bool, utterances: pd.D
 
 
 def test_intervals_are_as_wide_as_the_blind_auc_spreads_over_coins(utterances: pd.DataFrame, new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """120 coins, a chi-squared test at 1e-4 each way: a bootstrap of fixed scores, which forgets that they were fitted, is too narrow."""
+    """60 coins, a chi-squared test at 1e-4 each way: a bootstrap of fixed scores, which forgets that they were fitted, is too narrow."""
     monkeypatch.setattr(_roc, "RESAMPLES", 300)
     records, squares = utterances.drop(columns="user").head(400), []
-    for seed in range(120):
+    for seed in range(60):
         pools = by_coin(records, seed)
         found = interval_of(pools, out_of_fold(pools, seed, new_run()), seed)
         assert found.low is not None and found.high is not None

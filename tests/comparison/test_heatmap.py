@@ -76,7 +76,7 @@ def test_the_forest_has_every_pair_and_the_power_line_on_both_sides() -> None:
     _, forest = correlation_plots(made)
     said = texts(forest.svg)
     assert "ilps difference and TPR worst group, n = 16" in said and "ilps difference and TPR worst group, aligned, n = 16" in said
-    assert "Pearson's r over models, 95% interval; dashed: the smallest significant r" in said and "0.50" in said
+    assert "Pearson's r [95%]; dashed: the smallest significant" in said and "0.50" in said
     assert said.count("refused: too few models or families") == 2 and said.count("no number: undefined") == 2
     dashed = re.findall(r'<path d="M ([\d.]+) [\d.]+ \nL ([\d.]+) [^"]*"[^>]*stroke-dasharray', forest.svg)
     upright = [float(x) for x, other in dashed if x == other]

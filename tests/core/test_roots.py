@@ -23,6 +23,12 @@ FEDERATED: dict[str, Any] = {
     "model": {"kind": "linear"},
     "partition": {"kind": "iid", "devices": 9},
 }
+EVALUATION: dict[str, Any] = {
+    "kind": "fairness-evaluation",
+    "name": "thief",
+    "models": [{"label": "a", "model": {"kind": "bilstm"}, "data": STUDY["data"]}],
+    "fairness": [{"kind": "seat", "words": "synthetic-valence"}],
+}
 COLUMNS = {"text": "text", "label": "label"}
 
 
@@ -38,7 +44,18 @@ def naming(place: str) -> dict[str, dict[str, Any]]:
         "model pretrained.source": {**STUDY, "model": published},
         "trace.path": {**FEDERATED, "federation": {"availability": {"kind": "trace", "path": place}}},
         "tokenizer pretrained.source": {**STUDY, "model": {"kind": "bilstm", "tokenizer": published}},
+        "models pretrained.source": {**EVALUATION, "models": [{"label": "a", "model": published}]},
+        "models files.train": {**EVALUATION, "models": [{"label": "a", "model": {"kind": "linear"}, "data": {**tables, "train": place}}]},
+        "fairness files.test": {**EVALUATION, "fairness": [{"kind": "rate-gaps", "data": {**tables, "train": place}}]},
+        "fairness group-labels.data": {
+            **EVALUATION,
+            "fairness": [{"kind": "prediction-sensitivity", "protected_model": {"kind": "bilstm"}, "protected_data": labelled(tables, place)}],
+        },
     }
+
+
+def labelled(tables: dict[str, Any], place: str) -> dict[str, Any]:
+    return {"kind": "group-labels", "data": {**tables, "train": place, "columns": {**COLUMNS, "group": "label"}}}
 
 
 TARGETS = {"files": "secret.csv", "trace": "secret.json"}

@@ -126,6 +126,12 @@ def by_name(measures: Measures, prefix: str) -> dict[str, Row]:
     return {row.name.removeprefix(f"fairness/{prefix}/"): row for row in measures.rows}
 
 
+def held(row: Row) -> tuple[float, float]:
+    """The ends of its interval."""
+    assert row.low is not None and row.high is not None
+    return row.low, row.high
+
+
 def fair(row: Row) -> float:
     """The value of a row that has one."""
     assert row.status == "ok" and row.value is not None

@@ -51,33 +51,33 @@ def test_gaps_are_those_of_fairlearn(records: list[tuple[str, str, str]]) -> Non
 
 
 def test_the_planted_gap_is_held_about_as_often_as_the_interval_says(prepare: Prepare, tmp_path: Path) -> None:
-    """The best answers to the synthetic assistant: a coin for its bias / 2. 150 draws, 93 of 100 at least, false alarm 1e-4."""
+    """The best answers to the synthetic assistant: a coin for its bias / 2. 100 draws, 93 of 100 at least, false alarm 1e-4."""
     block = {"kind": "synthetic-assistant", "task": "intent", "bias": 0.4}
     test = prepare(block).split("test")
     truth = SyntheticAssistant.model_validate(block).accuracy_gap
     assert truth == 0.2 and set(test["group"]) == {"a", "b"}
     held = wrong = 0
-    for seed in range(150):
+    for seed in range(100):
         missed = (np.random.default_rng(seed).random(len(test)) < truth) & (test["group"] == "b").to_numpy()
         table = answers(test["group"].tolist(), (~missed).tolist(), test["user"].tolist())
         found = rows(table, tmp_path, seed=seed)["difference"]
         held, wrong = held + holds(found, truth), wrong + holds(found, truth / 2)
-    assert stats.binomtest(held, 150, 0.93, alternative="less").pvalue > FALSE_ALARM
-    assert stats.binomtest(wrong, 150, 0.93, alternative="less").pvalue < FALSE_ALARM  # half the gap would be seen
+    assert stats.binomtest(held, 100, 0.93, alternative="less").pvalue > FALSE_ALARM
+    assert stats.binomtest(wrong, 100, 0.93, alternative="less").pvalue < FALSE_ALARM  # half the gap would be seen
 
 
 def test_users_are_drawn_whole_and_their_records_alone_would_hold_too_seldom(tmp_path: Path) -> None:
-    """40 users a group with 8 like answers each, 150 draws: 91 of 100 at least (few clusters), false alarm 1e-4."""
+    """40 users a group with 8 like answers each, 100 draws: 91 of 100 at least (few clusters), false alarm 1e-4."""
     held = np.zeros(2, dtype=int)
     group, users = np.repeat(["a", "b"], 320), np.repeat([f"u{index}" for index in range(80)], 8)
-    for seed in range(150):
+    for seed in range(100):
         right = np.repeat(np.random.default_rng(seed).random(80) < np.repeat([0.8, 0.55], 40), 8)
         table = answers(group.tolist(), right.tolist(), users.tolist())
         by_group = table.assign(right=right).groupby("group")["right"].mean()
         truth = 0.25 if by_group["a"] >= by_group["b"] else -0.25  # the sign is that of the groups that the numbers named
         held += [holds(rows(one, tmp_path, seed=seed)["difference"], truth) for one in (table, table.drop(columns="user"))]
-    assert stats.binomtest(int(held[0]), 150, 0.91, alternative="less").pvalue > FALSE_ALARM
-    assert stats.binomtest(int(held[1]), 150, 0.91, alternative="less").pvalue < FALSE_ALARM
+    assert stats.binomtest(int(held[0]), 100, 0.91, alternative="less").pvalue > FALSE_ALARM
+    assert stats.binomtest(int(held[1]), 100, 0.91, alternative="less").pvalue < FALSE_ALARM
 
 
 def test_users_of_like_answers_widen_the_interval_by_the_root_of_their_records(tmp_path: Path) -> None:

@@ -96,14 +96,14 @@ def test_a_planted_bias_is_found_and_grows() -> None:
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
-    """Of 60 data sets the AUC of 200,000 draws is held by 95%: under 50 has a chance of one in 1,000 (binomial)."""
+    """Of 40 data sets the AUC of 200,000 draws is held by 95%: under 32 has a chance of one in 1,000 (binomial)."""
     large = judged(99, n=200_000)
     truth = roc_auc_score(large.table["truth"], large.table["score"])
     held = 0
-    for seed in range(60):
+    for seed in range(40):
         row = numbers(SubgroupAuc(kind="subgroup-auc", resamples=200).scored(judged(seed, n=500), seed), "subgroup_auc")["overall/score"]
         held += row.low <= truth <= row.high
-    assert held >= 50
+    assert held >= 32
 
 
 def test_rates_are_those_of_fairlearn() -> None:

@@ -154,11 +154,12 @@ def test_pairs_of_independent_coins_and_of_simple_samples() -> None:
 
 def test_a_wrong_design_is_rejected() -> None:
     strategy, seen = Sequential(kind="wrong-sequential"), view(away=AWAY)
-    wrong = rejected(count(strategy, seen).drawn, DRAWS, strategy.expected_draws(seen, COHORT))
+    rounds = DRAWS // 2
+    wrong = rejected(count(strategy, seen, rounds=rounds).drawn, rounds, strategy.expected_draws(seen, COHORT))
     assert len(wrong) > 5
     # Not only because of its cap: where no m p is above 1, the stated probabilities are wrong too.
     even = view(np.arange(1, 31))
-    assert len(rejected(count(strategy, even).drawn, DRAWS, strategy.expected_draws(even, COHORT))) > 5
+    assert len(rejected(count(strategy, even, rounds=rounds).drawn, rounds, strategy.expected_draws(even, COHORT))) > 5
 
 
 def test_a_lost_draw_in_ten_is_rejected() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -42,10 +44,36 @@ def kill(home: Home, study: Path, moment: float) -> bool:
     return met
 
 
-def test_a_kill_in_the_middle_of_a_training_changes_nothing(tmp_path: Path) -> None:
-    study = tmp_path / "killed.yaml"
+@dataclass
+class Shared:
+    """The study, the home in which two runs of it at once ended undisturbed, and how they ended."""
+
+    study: Path
+    home: Home
+    codes: list[int | None]
+    outs: list[tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    study, home = folder / "killed.yaml", Home(folder / "home")
     study.write_text(STUDY)
-    undisturbed = Home(tmp_path / "undisturbed").result(study)
+    runs = [home.start("run", str(study)) for _ in range(2)]
+    outs = [process.communicate(timeout=300) for process in runs]
+    return Shared(study, home, [process.returncode for process in runs], outs)
+
+
+def test_two_runs_at_once_do_the_work_once(shared: Shared) -> None:
+    assert shared.codes == [0, 0], shared.outs
+    made = sorted(out.split("steps: ")[1].split(" made")[0] for out, _ in shared.outs)
+    assert made == ["0", "7"]
+    assert sum("waiting for it" in err for _, err in shared.outs) == 1
+    assert len(statuses(shared.home, "killed")) == 3
+
+
+def test_a_kill_in_the_middle_of_a_training_changes_nothing(shared: Shared, tmp_path: Path) -> None:
+    study = shared.study
     home = Home(tmp_path / "disturbed")
     process = home.start("run", str(study), "--json")
     training = home.folder / "mlruns" / "store" / "unfinished"
@@ -57,22 +85,11 @@ def test_a_kill_in_the_middle_of_a_training_changes_nothing(tmp_path: Path) -> N
     assert len(family) >= 3 and alive == [], "the server or a worker outlived its run"
     kept = home.artifacts()
     assert kept, "nothing was finished before the kill"
-    assert numbers(home.result(study)) == numbers(undisturbed)
+    code, undisturbed, err = shared.home.run("compare", "killed", "--json")
+    assert code == 0, err
+    assert numbers(home.result(study)) == numbers(json.loads(undisturbed))
     assert {key: home.artifacts()[key] for key in kept} == kept
     assert set(statuses(home, "killed")) == {"FINISHED"}
-
-
-def test_two_runs_at_once_do_the_work_once(tmp_path: Path) -> None:
-    study = tmp_path / "killed.yaml"
-    study.write_text(STUDY)
-    home = Home(tmp_path / "home")
-    first, second = home.start("run", str(study)), home.start("run", str(study))
-    outs = [process.communicate(timeout=300) for process in (first, second)]
-    assert [first.returncode, second.returncode] == [0, 0], outs
-    made = sorted(out.split("steps: ")[1].split(" made")[0] for out, _ in outs)
-    assert made == ["0", "7"]
-    assert sum("waiting for it" in err for _, err in outs) == 1
-    assert len(statuses(home, "killed")) == 3
 
 
 @pytest.mark.slow

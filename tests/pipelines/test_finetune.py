@@ -35,9 +35,10 @@ def study(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dic
     for name in ("ASSAY_STORE", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
     values: dict[str, Any] = yaml.safe_load(SHIPPED.read_text())
-    values["data"] = {"kind": "synthetic-assistant", "task": "intent", "examples": 300, "public_size": 240}
+    values["data"] = {"kind": "synthetic-assistant", "task": "intent", "examples": 200, "public_size": 160}
     values["model"] |= {"source": str(encoder), "tokenizer": {"kind": "pretrained", "source": str(encoder), "max_tokens": 16}}
-    values["training"] |= {"epochs": 1, "expected_batch_size": 60}
+    values["training"] |= {"epochs": 1, "expected_batch_size": 40}
+    values["privacy"] |= {"accountant": "rdp"}  # quick to calibrate
     values["attacks"] = values["fairness"] = []
     values["sweep"]["arms"] = {name: arm for name, arm in values["sweep"]["arms"].items() if name in ("frozen", "lora")}
     return values

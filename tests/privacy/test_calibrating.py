@@ -28,7 +28,7 @@ def training(rate: float | None, steps: int, adjacency: Adjacency = "add-remove"
 OF_A = training(0.01, 1000)
 
 
-@pytest.mark.parametrize(("target", "noise"), [(1, 1.4146), (3, 0.8136), (8, 0.5863)])
+@pytest.mark.parametrize(("target", "noise"), [(1, 1.4146), pytest.param(3, 0.8136, marks=pytest.mark.slow), pytest.param(8, 0.5863, marks=pytest.mark.slow)])
 def test_the_noise_is_that_of_the_table_and_a_little_less_would_miss_the_target(target: float, noise: float) -> None:
     found = calibrate(OF_A, target, 1e-5, "pld")
     assert found == pytest.approx(noise, abs=2e-3)

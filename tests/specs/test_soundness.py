@@ -59,6 +59,10 @@ def asked(metric: Values, task: str = "mlm") -> Values:
     return {"models": [{"label": "m", "data": {"kind": "wikitext-2", "task": task}}], "fairness": [metric]}
 
 
+def masked_by(tokenizer: str) -> Values:
+    return {"models": [{"label": "m", "model": {"kind": "bert", "tokenizer": {"kind": tokenizer}}, "data": {"kind": "wikitext-2", "task": "mlm"}}]}
+
+
 def correlated(models: int) -> Values:
     return {"correlation": {"between": ["intrinsic", "extrinsic"]}, "sweep": {"trials": 3 * models, "seeds": 3}}
 
@@ -99,6 +103,7 @@ CASES: dict[str, tuple[Values, Values]] = {
         {"data": {"kind": "synthetic-assistant", "task": "joint"}, "model": {"kind": "linear"}},
         {"data": {"kind": "synthetic-assistant", "task": "intent"}, "model": {"kind": "linear"}},
     ),
+    "MODEL-02": (masked_by("hashing"), masked_by("bytes")),
     "PRIV-01": (private(data={"kind": "clinc150"}), private()),
     "PRIV-02": (private(SHUFFLE), private({**SHUFFLE, "adjacency": "zero-out"})),
     "PRIV-03": (private({**SHUFFLE, "adjacency": "zero-out"}), private({"adjacency": "zero-out"})),

