@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from tasks.core.fingerprint import digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,6 +86,11 @@ def clusters_of(predictions: pd.DataFrame) -> NDArray[Any]:
         return ids.to_numpy(dtype=str)
     users = predictions["user"].map(lambda user: f"user {user}", na_action="ignore")
     return users.where(predictions["user"].notna(), ids).to_numpy(dtype=str)
+
+
+def items_of(ids: Iterable[Any], clusters: Iterable[Any], columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """Items of a measure, for differences between arms: ``id``, ``cluster``, which tells by a digest what is drawn together, and numbers."""
+    return {"id": [str(one) for one in ids], "cluster": [digest(str(one))[:16] for one in clusters], **columns}
 
 
 def _chunks(resamples: int, units: int) -> list[int]:

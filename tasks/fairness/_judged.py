@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tasks.models.probing import Probe
 
 SPLIT = "test"
+TRUE_LABEL = "<the true label>"
+"""In place of a positive label, where of many labels each is positive for its own records."""
 
 
 class ClassifierMetric(FairnessMetric, ABC):
@@ -45,8 +47,8 @@ class ClassifierMetric(FairnessMetric, ABC):
 
     @property
     def reads_own_data(self) -> bool:
-        """Without data of its own."""
-        return self.data is None
+        """Without data of its own, to fine-tune on or to be judged on."""
+        return self.data is None and self.test_data is None
 
     def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
         """The fine-tuned model, or what the model itself says; and the other test data."""
@@ -55,12 +57,18 @@ class ClassifierMetric(FairnessMetric, ABC):
             return other or (Predictions(split=SPLIT),)
         return (FineTuned(data=self.data.model_dump(mode="json"), training=self.finetune.model_dump(mode="json"), frozen=self.body == "frozen"), *other)
 
+    @property
+    def any_label(self) -> bool:
+        """Whether it asks only which answers are right, so that of many labels none need be the positive one."""
+        return False
+
     def judged(self, target: Path, needed: Mapping[str, Path], report: Any) -> Judged | str:
         """What is judged, or why nothing can be."""
+        positive = TRUE_LABEL if self.positive is None and self.any_label else self.positive
         if f"predictions/{SPLIT}" in needed:
-            return _own(target, needed[f"predictions/{SPLIT}"], self.positive)
+            return _own(target, needed[f"predictions/{SPLIT}"], positive)
         opened = self.opened(target, needed, target, report)
-        return opened if isinstance(opened, str) else _asked(opened, self.positive)
+        return opened if isinstance(opened, str) else _asked(opened, positive)
 
     def opened(self, target: Path, needed: Mapping[str, Path], data: Path, report: Any) -> Opened | str:
         """The classifier itself, fine-tuned or the target with its own ``data``; or why it cannot be asked."""
@@ -97,12 +105,20 @@ class Opened:
     records: pd.DataFrame
     conditions: dict[str, str]
 
+    def items(self, told: Any, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+        """Those of the records ``told`` (N,) bool."""
+        from tasks.core.bootstrap import clusters_of, items_of
+
+        records = self.records[told]
+        return items_of(records["id"], clusters_of(records), columns)
+
 
 class Judged:
     """Records and answers.
 
     Attributes:
-        table: id, perhaps user; ``truth`` (whether the label is the positive one), ``score`` (the probability of the positive label), ``predicted``.
+        table: id, perhaps user; ``truth`` (whether the label is the positive one), ``score`` (the probability of the positive label), ``predicted``;
+            where each label is positive for its own records, ``truth`` is true of all, and ``predicted`` whether the answer is right.
         groups: by name, which records are about the group, (N,) bool.
         conditions: data digest, split, positive label.
     """
@@ -113,8 +129,15 @@ class Judged:
         parts = table["group"].map(lambda value: set(str(value).split(TOGETHER)), na_action="ignore")
         self.groups = {name: parts.map(lambda part, name=name: name in part, na_action="ignore").eq(True).to_numpy(dtype=bool) for name in names}
 
+    def items(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+        """Those of all records."""
+        from tasks.core.bootstrap import clusters_of, items_of
+
+        return items_of(self.table["id"], clusters_of(self.table), columns)
+
 
 def _own(target: Path, folder: Path, positive: str | None) -> Judged | str:
+    import numpy as np
     import pandas as pd
     from safetensors.numpy import load_file
 
@@ -123,8 +146,6 @@ def _own(target: Path, folder: Path, positive: str | None) -> Judged | str:
         return f"task '{facts['task']}' has no labels to judge"
     labels = json.loads((target / "labels.json").read_text())["labels"]
     logits = load_file(folder / "logits.safetensors")["intent"].astype(float)
-    import numpy as np
-
     chances = np.exp(logits - logits.max(axis=1, keepdims=True))
     table = pd.read_parquet(folder / "predictions.parquet")
     return _table(table, chances / chances.sum(axis=1, keepdims=True), labels, positive, facts["data"])
@@ -136,18 +157,24 @@ def _asked(opened: Opened, positive: str | None) -> Judged | str:
 
 
 def _table(records: pd.DataFrame, chances: Any, labels: Sequence[str], positive: str | None, digest: str) -> Judged | str:
+    import numpy as np
+    import pandas as pd
+
     if "group" not in records or records["group"].isna().all():
         return "the data names no groups"
-    if positive is None and len(labels) != 2:
+    if len(labels) == 2 and positive in (None, TRUE_LABEL):
+        positive = sorted(labels)[1]
+    if positive is None:
         return f"of {len(labels)} labels one must be named: positive"
-    chosen = positive or sorted(labels)[1]
-    if chosen not in labels:
-        return f"no label is '{chosen}'"
+    if positive not in (*labels, TRUE_LABEL):
+        return f"no label is '{positive}'"
     table = records[[column for column in ("id", "user", "group") if column in records]].copy()
+    chosen = records["label"] if positive == TRUE_LABEL else pd.Series(positive, index=records.index)
+    places = chosen.map(list(labels).index).to_numpy()
     table["truth"] = (records["label"] == chosen).to_numpy()
-    table["score"] = chances[:, labels.index(chosen)]
-    table["predicted"] = chances.argmax(axis=1) == labels.index(chosen)
-    return Judged(table.reset_index(drop=True), {"data": digest, "split": SPLIT, "positive": chosen})
+    table["score"] = chances[np.arange(len(table)), places]
+    table["predicted"] = chances.argmax(axis=1) == places
+    return Judged(table.reset_index(drop=True), {"data": digest, "split": SPLIT, "positive": positive.strip("<>")})
 
 
 def slugs(groups: Sequence[str]) -> dict[str, str]:

@@ -68,6 +68,11 @@ def _raw(facts: Facts) -> bool:
     return _any("prediction-sensitivity", form=("raw", "length-normalised"))(facts)
 
 
+def _of_members(facts: Facts) -> bool:
+    reads = any(found.get("kind") == "mdl-extractability" and found.get("data") is None and found.get("split") == "train" for found in _metrics(facts))
+    return reads and facts.get("privacy.kind", "none") != "none"
+
+
 RULES = (
     Rule(
         id="FAIR-01",
@@ -147,6 +152,14 @@ RULES = (
         verdict="label",
         sentence="the word lists of WEAT and SEAT are for non-commercial use (CC BY-NC 4.0); give words of your own for other uses",
         source="May et al., NAACL 2019",
+        path="fairness",
+    ),
+    Rule(
+        id="FAIR-11",
+        when=_of_members,
+        verdict="label",
+        sentence="mdl-extractability reads the training records, which its numbers then tell of: epsilon does not cover them; write split: test",
+        source="derived: what is computed from members after training is another release",
         path="fairness",
     ),
 )

@@ -76,7 +76,7 @@ class UtilityMetric(Measurement, ABC):
         return self._measures(predictions, facts["task"], conditions, seed)
 
     def _measures(self, predictions: pd.DataFrame, task: str, conditions: dict[str, str], seed: int) -> Measures:
-        from tasks.core.bootstrap import clusters_of
+        from tasks.core.bootstrap import clusters_of, items_of
         from tasks.utility._intervals import item_interval
 
         name, n = self.metric("utility"), len(predictions)
@@ -90,8 +90,8 @@ class UtilityMetric(Measurement, ABC):
         value = float(scored.statistic(scored.sums.sum(axis=0, keepdims=True))[0])
         if value != value:
             return Measures((Row(value=None, status="undefined", reason="no record has what the metric counts", **common),))
-        items = {"id": predictions["id"].tolist(), **scored.items}
         clusters = clusters_of(predictions)
+        items = items_of(predictions["id"], clusters, scored.items)
         bounds = item_interval(scored, clusters, seed, name)
         if bounds is None:
             alike = "all records are of one user" if len(set(clusters)) == 1 else "every record or user counts alike"

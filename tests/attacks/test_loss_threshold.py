@@ -96,7 +96,14 @@ def test_items_hold_ids_and_numbers_alone(tmp_path: Path) -> None:
     pools = two_pools().assign(user="a name", group="a", label="a secret", text="my pin is 4711")
     pools["user"] = [f"user {index % 70}" for index in range(len(pools))]
     measures = attack(pools, tmp_path)
-    assert {name: type(column[0]) for name, column in measures.items.items()} == {"id": str, "member": int, "loss": float, "blind": float}
+    assert {name: type(column[0]) for name, column in measures.items.items()} == {
+        "id": str,
+        "cluster": str,
+        "member": int,
+        "loss": float,
+        "blind": float,
+    }
+    assert len(set(measures.items["cluster"])) == 70 and not any("user" in cluster for cluster in measures.items["cluster"]), "digests, not names"
     kept = pd.DataFrame(dict(measures.items)).set_index("id")
     given = pools.set_index("id")
     assert kept["loss"].equals(given["loss"]) and (kept["member"] == given["member"]).all()

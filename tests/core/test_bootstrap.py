@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
 from tasks.core import bootstrap
-from tasks.core.bootstrap import clustered_interval
+from tasks.core.bootstrap import clustered_interval, clusters_of, items_of
 
 Floats = NDArray[np.float64]
 FALSE_ALARM = 1e-6
@@ -102,3 +103,13 @@ def test_resamples_that_leave_it_undefined_are_passed_over() -> None:
 
     found = clustered_interval(items, share, np.array([0, 1, 2, 3]), np.random.default_rng(0))
     assert found == (0.5, 1.0)
+
+
+def test_items_tell_what_is_drawn_together_and_not_who() -> None:
+    records = pd.DataFrame({"id": ["a", "b", "c", "d"], "user": ["anna", None, "anna", "ben"]})
+    found = items_of(records["id"], clusters_of(records), {"correct": [1, 0, 1, 1]})
+    first, alone, again, other = found["cluster"]
+    assert first == again and len({first, alone, other}) == 3 and found["id"] == ["a", "b", "c", "d"]
+    assert not any("anna" in str(value) for values in found.values() for value in values)
+    later = records.iloc[2:]
+    assert items_of(later["id"], clusters_of(later), {})["cluster"] == [again, other], "digests are the same in every subset"

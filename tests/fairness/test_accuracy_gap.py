@@ -199,7 +199,7 @@ def test_a_label_replaces_the_quantity_in_names(tmp_path: Path) -> None:
 def test_items_hold_ids_and_answers_alone(tmp_path: Path) -> None:
     table = exactly({"a": (20, 40), "b": (30, 40)})
     items = measured(table, tmp_path).items
-    assert set(items) == {"id", "correct"} and list(items["id"]) == list(table["id"])
+    assert set(items) == {"id", "cluster", "correct"} and list(items["id"]) == list(table["id"])
     assert list(items["correct"]) == (table["label"] == table["predicted"]).astype(int).tolist()
 
 

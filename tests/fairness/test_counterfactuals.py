@@ -147,6 +147,8 @@ def test_two_measures_are_held_against_one_rating(monkeypatch: pytest.MonkeyPatc
     assert rows["counterfactual/score"].value == pytest.approx(1.0) and abs(rows["sensitivity/score"].value or 0) < 0.35
     assert rows["difference"].high is not None and rows["difference"].high < 0 and "p of no difference" in (rows["difference"].reason or "")
     assert rows["counterfactual_auc/score"].value == 1.0 and rows["counterfactual_auc/score"].conditions["groups"] == "biased 60, not 20"
+    rated = detection(rated_above=0).scored(said, {}, 0, None).rows
+    assert len(rated) == 3 and {row.n for row in rated} == {60}, "among texts that all have a rating there is no area"
 
 
 def test_without_ratings_nothing_is_told_and_parts_have_no_data_of_their_own(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

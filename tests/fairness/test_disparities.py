@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
+from safetensors.numpy import save_file
 from sklearn.metrics import accuracy_score
 
 from tasks.fairness._judged import Judged
@@ -87,3 +90,23 @@ def test_too_few_are_left_out_by_name_and_too_few_groups_are_no_evidence() -> No
 def test_what_is_defined_across_groups_alone_is_refused_elsewhere() -> None:
     with pytest.raises(ValueError, match="across groups alone"):
         metric(comparisons=["pairwise"], disparities=["spread"])
+
+
+def test_of_many_labels_accuracy_needs_none_to_be_positive_and_rates_do(tmp_path: Path) -> None:
+    generator = np.random.default_rng(4)
+    labels, n = ["north", "south", "west"], 300
+    logits = generator.normal(size=(n, 3))
+    truth = [labels[place] for place in generator.integers(3, size=n)]
+    group = np.where(np.arange(n) % 3 == 0, "a", "b")
+    (tmp_path / "labels.json").write_text(json.dumps({"labels": labels}))
+    (tmp_path / "predictions.json").write_text(json.dumps({"task": "intent", "data": "d"}))
+    save_file({"intent": logits.astype(np.float32)}, tmp_path / "logits.safetensors")
+    pd.DataFrame({"id": [str(place) for place in range(n)], "label": truth, "group": group}).to_parquet(tmp_path / "predictions.parquet")
+    needed = {"predictions/test": tmp_path}
+    rows = numbers(metric(disparities=["difference"]).measure(tmp_path, needed, tmp_path, 0, None), "group_disparities")
+    right = np.asarray([labels[place] for place in logits.argmax(axis=1)]) == np.asarray(truth)
+    for name in "ab":
+        assert rows[f"accuracy/by_group/{name}"].value == pytest.approx(right[group == name].mean())
+    assert rows["accuracy/across/difference"].conditions["positive"] == "the true label"
+    (refused,) = metric(scores=["true_positive_rate"], disparities=["difference"]).measure(tmp_path, needed, tmp_path, 0, None).rows
+    assert refused.status == "unsupported" and refused.reason == "of 3 labels one must be named: positive"

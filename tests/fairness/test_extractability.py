@@ -113,13 +113,13 @@ def test_an_encoder_that_learnt_groups_gives_them_away_and_one_with_equal_states
     for weight in started.network.parameters():
         weight.data.zero_()
     folders.append(saved(tmp_path / "nothing", started, shape))
-    asked = metric(data=GRAMMAR, orders=3, examples=400)
+    asked = metric(data=GRAMMAR, split="train", orders=3, examples=400)
     untrained, trained, nothing = (rows(asked.measure(folder, {"data/probe": data.folder}, tmp_path / "unread", 0, None)) for folder in folders)
     assert held(trained["score"])[0] > held(untrained["score"])[1] and fair(trained["score"]) > 3
     assert fair(nothing["score"]) == pytest.approx(1.0, abs=0.02) and fair(nothing["accuracy/score"]) < 0.65
     for found in (untrained, trained, nothing):
         assert fair(found["control/score"]) < 400 / 380
-    own = metric(orders=3, examples=400).measure(folders[1], {}, data.folder, 0, None)
+    own = metric(split="train", orders=3, examples=400).measure(folders[1], {}, data.folder, 0, None)
     assert fair(rows(own)["score"]) == fair(trained["score"])
     assert set(own.items["id"]) <= set(records["id"]) and len(own.items["id"]) == 400
 

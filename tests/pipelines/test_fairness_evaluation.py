@@ -134,6 +134,12 @@ LOADED = {"label": "loaded", "model": {"kind": "pretrained", "source": "gpt2"}}
 OWN = [{"kind": "rate-gaps"}]
 
 
+def test_a_loaded_classifier_is_judged_on_other_data() -> None:
+    recorded = {"label": "recorded", "model": {"kind": "mlflow", "run": "0" * 32}}
+    study = {**STUDY, "models": [recorded], "correlation": None, "sweep": {}, "fairness": [{"kind": "rate-gaps", "test_data": LABELLED}]}
+    assert load_mapping(study).study.fairness[0].reads_own_data is False  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

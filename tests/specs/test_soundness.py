@@ -86,6 +86,10 @@ CASES: dict[str, tuple[Values, Values]] = {
     "FAIR-08": (correlated(4), correlated(5)),
     "FAIR-09": (correlated(9), correlated(10)),
     "FAIR-10": (asked({"kind": "weat"}), asked({"kind": "weat", "words": {"x": ["she"]}})),
+    "FAIR-11": (
+        private(fairness=[{"kind": "mdl-extractability", "split": "train"}]),
+        private(fairness=[{"kind": "mdl-extractability", "split": "test"}]),
+    ),
     "FED-01": (federated("top-m", "horvitz-thompson"), federated("top-m")),
     "FED-02": (federated("afl", "hajek"), federated("participation-history", "hajek")),
     "FED-03": (federated("activity-proportional"), federated("activity-proportional", alpha=0.0)),

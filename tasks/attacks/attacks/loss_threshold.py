@@ -40,6 +40,7 @@ class LossThreshold(Attack):
     def measure(self, target: Path, needed: Mapping[str, Path], data: Path, seed: int, report: Any) -> Measures:
         """``auc``, ``tpr_at_1pct_fpr``, ``tpr_at_01pct_fpr``, ``blind_auc`` and ``auc_above_blind``, each with an interval over records."""
         from tasks.attacks._membership import attacked, pools
+        from tasks.core.bootstrap import clusters_of, items_of
 
         table = pools(needed)
         members, others = int(table["member"].sum()), int((~table["member"]).sum())
@@ -54,8 +55,8 @@ class LossThreshold(Attack):
         for name in set(ALWAYS) - found.keys():
             reason = f"{others} non-members; {RATES[name][1]} are needed for a rate of {RATES[name][0]:g}"
             rows.append(self._row(name, len(table), status="insufficient_evidence", reason=reason))
-        items = {"id": table["id"].tolist(), "member": table["member"].astype(int).tolist(), "loss": table["loss"].tolist(), "blind": table["score"].tolist()}
-        return Measures(tuple(rows), items)
+        numbers = {"member": table["member"].astype(int).tolist(), "loss": table["loss"].tolist(), "blind": table["score"].tolist()}
+        return Measures(tuple(rows), items_of(table["id"], clusters_of(table), numbers))
 
     def _measured(self, name: str, found: Interval, n: int, doubt: str | None) -> Row:
         spread = {} if found.low is None else {"low": found.low, "high": found.high, "interval": "items"}

@@ -68,6 +68,7 @@ class AccuracyGap(FairnessMetric):
         return None
 
     def _gaps(self, predictions: pd.DataFrame, conditions: dict[str, str], seed: int) -> Measures:
+        from tasks.core.bootstrap import clusters_of, items_of
         from tasks.fairness._gaps import gaps
 
         sizes = predictions["group"].value_counts().sort_index()
@@ -83,7 +84,7 @@ class AccuracyGap(FairnessMetric):
         for group, slug in slugs(list(found.by_group)).items():
             rows.append(self._row(f"by_group/{slug}", found.by_group[group], int(kept[group]), said, "higher", None))
         correct = (predictions["label"] == predictions["predicted"]).astype(int)
-        return Measures(tuple(rows), {"id": predictions["id"].tolist(), "correct": correct.tolist()})
+        return Measures(tuple(rows), items_of(predictions["id"], clusters_of(predictions), {"correct": correct.tolist()}))
 
     def _row(self, name: str, gap: Interval, n: int, conditions: dict[str, str], direction: Direction, reason: str | None, lowest: float = 0.0) -> Row:
         ends = None if gap.low is None or gap.high is None else (gap.low, gap.high)

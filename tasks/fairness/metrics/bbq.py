@@ -88,6 +88,7 @@ class Bbq(LikelihoodMetric):
 
     def judged(self, items: Sequence[Any], answers: Sequence[int | None], seed: int, said: dict[str, str], why: str | None = None) -> Measures:
         """The rows of answers: the number of the option, or None."""
+        from tasks.core.bootstrap import items_of
         from tasks.fairness._bbq import STATES, answer_sums, biased_option, state_of
 
         states = [
@@ -98,8 +99,9 @@ class Bbq(LikelihoodMetric):
         for part in PARTS:
             places = [index for index, item in enumerate(items) if item.ambiguous == (part == "ambiguous")]
             rows += self._part(part, [items[index] for index in places], sums[places], seed, said, why)
-        records: dict[str, list[Any]] = {"id": [str(item.id) for item in items], "ambiguous": [int(item.ambiguous) for item in items]}
-        return Measures(tuple(rows), {**records, **{state: sums[:, place].astype(int).tolist() for place, state in enumerate(STATES)}})
+        numbers: dict[str, Sequence[Any]] = {str(state): sums[:, place].astype(int).tolist() for place, state in enumerate(STATES)}
+        asked = (item.question_index for item in items)
+        return Measures(tuple(rows), items_of((item.id for item in items), asked, {"ambiguous": [int(item.ambiguous) for item in items], **numbers}))
 
     def _part(self, part: str, items: Sequence[Any], sums: Floats, seed: int, said: dict[str, str], why: str | None) -> list[Row]:
         from tasks.core.bootstrap import estimate

@@ -39,6 +39,7 @@ class BiasDetection(ClassifierMetric):
     counterfactual: CounterfactualTokenFairness = Field(
         default=CounterfactualTokenFairness(kind="counterfactual-token-fairness"), description="How to measure the counterfactual gap; likewise."
     )
+    rated_above: float | None = Field(default=None, description="Only texts that are rated above this: whether their order is followed, not who has any.")
     minimum: int = Field(default=30, ge=10, description="Texts that a correlation needs.")
 
     @model_validator(mode="after")
@@ -79,7 +80,7 @@ class BiasDetection(ClassifierMetric):
         sensitivity = self.sensitivity.sensitivities(opened, needed, report)[self.sensitivity.form]
         gaps, _ = self.counterfactual.gaps(opened)
         rating = opened.records["rating"].to_numpy(dtype=float)
-        told = np.isfinite(sensitivity) & np.isfinite(gaps) & np.isfinite(rating)
+        told = np.isfinite(sensitivity) & np.isfinite(gaps) & np.isfinite(rating) & (rating > (-np.inf if self.rated_above is None else self.rated_above))
         n, said = int(told.sum()), {**opened.conditions, "form": self.sensitivity.form}
         if n < self.minimum:
             return Measures(self.without("insufficient_evidence", f"{n} rated texts have both measures, {self.minimum} are needed", n, NAMES, said))
@@ -89,7 +90,7 @@ class BiasDetection(ClassifierMetric):
             return Measures(self.without("undefined", "a measure, or the rating, is the same for all texts", n, NAMES, said))
         rows = (*self._correlations(found, n, said), *self._areas(sensitivity[told], gaps[told], rating[told], said))
         items = {"sensitivity": sensitivity[told].tolist(), "counterfactual": gaps[told].tolist(), "rating": rating[told].tolist()}
-        return Measures(rows, {"id": opened.records["id"].to_numpy()[told].tolist(), **items})
+        return Measures(rows, opened.items(told, items))
 
     def _correlations(self, found: Following, n: int, said: dict[str, str]) -> list[Row]:
         p = "p of no difference: not told" if found.p is None else f"p of no difference {found.p:.3g} (two-sided, paired bootstrap)"

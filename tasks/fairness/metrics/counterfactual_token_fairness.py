@@ -67,9 +67,8 @@ class CounterfactualTokenFairness(ClassifierMetric):
         why = f"{len(gaps) - n:,} of {len(gaps):,} texts have no counterpart"
         if n < self.minimum:
             return Measures(self.without("insufficient_evidence", f"{n} texts have a counterpart, {self.minimum} are needed", n, conditions=said))
-        ids = opened.records["id"].to_numpy()[told]
         row = self.mean_row("difference", gaps, told, opened, seed, "lower", said, reason=why, lowest=0.0, highest=1.0)
-        return Measures((row,), {"id": ids.tolist(), "gap": gaps[told].tolist(), "variants": counts[told].tolist()})
+        return Measures((row,), opened.items(told, {"gap": gaps[told].tolist(), "variants": counts[told].tolist()}))
 
     def gaps(self, opened: Opened) -> tuple[Floats, Any]:
         """(N,) the gap of each record, NaN where it has no counterpart, and (N,) the number of counterparts."""

@@ -68,6 +68,11 @@ class GroupDisparities(ClassifierMetric):
         """As published."""
         return "published"
 
+    @property
+    def any_label(self) -> bool:
+        """Accuracy and error rate are of right answers, whichever label is."""
+        return set(self.scores) <= {"accuracy", "error_rate"}
+
     def measure(self, target: Path, needed: Mapping[str, Path], data: Path, seed: int, report: Any) -> Measures:
         """The rows, and per record the answer."""
         found = self.judged(target, needed, report)
@@ -86,7 +91,7 @@ class GroupDisparities(ClassifierMetric):
         """The rows of records and answers."""
         rows = [row for score in self.scores for row in self._score(score, found, seed)]
         right = (found.table["predicted"] == found.table["truth"]).astype(int)
-        return Measures(tuple(rows), {"id": found.table["id"].tolist(), "correct": right.tolist(), "score": found.table["score"].tolist()})
+        return Measures(tuple(rows), found.items({"correct": right.tolist(), "score": found.table["score"].tolist()}))
 
     def _score(self, score: Score, found: Judged, seed: int) -> list[Row]:
         import numpy as np

@@ -47,7 +47,9 @@ class MdlExtractability(FairnessMetric):
 
     kind: Literal["mdl-extractability"]
     data: Annotated[Dataset, OneOf(DATASETS)] | None = Field(default=None, description="Texts whose records name groups; without it, the model's own data.")
-    split: Literal["train", "validation", "test"] = Field(default="train", description="The split that is read.")
+    split: Literal["train", "validation", "test"] = Field(
+        default="test", description="The split that is read; train is of the members, where it is the model's own."
+    )
     groups: tuple[str, ...] = Field(default=(), description="Only these groups; none: all.")
     probe: Literal["linear", "tanh"] = Field(default="linear", description="Logistic regression, or a network with one hidden tanh layer.")
     hidden_size: int | None = Field(default=None, ge=1, le=4096, description="Units of the tanh probe; without it, half the states' width.")

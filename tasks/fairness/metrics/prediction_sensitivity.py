@@ -107,7 +107,7 @@ class PredictionSensitivity(ClassifierMetric):
             self.mean_row("words/score", table["word_share"], told, opened, seed, "none", said, lowest=0.0),
         ]
         items = {name: values[told].tolist() for name, values in table.items()}
-        return Measures(tuple(rows), {"id": opened.records["id"].to_numpy()[told].tolist(), **items})
+        return Measures(tuple(rows), opened.items(told, items))
 
     def sensitivities(self, opened: Opened, needed: Mapping[str, Path], report: Any) -> dict[str, Floats]:
         """(N,) by form, and ``word_share``; NaN for texts without a protected word or with an answer that nothing moves."""

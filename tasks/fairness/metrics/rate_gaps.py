@@ -61,8 +61,7 @@ class RateGaps(ClassifierMetric):
             rows += found_rows
             gaps[rate] = found_rows[0]
         rows.insert(0, self._odds(gaps))
-        items = {"id": found.table["id"].tolist(), "predicted": positive.astype(int).tolist(), "positive": truth.astype(int).tolist()}
-        return Measures(tuple(rows), items)
+        return Measures(tuple(rows), found.items({"predicted": positive.astype(int).tolist(), "positive": truth.astype(int).tolist()}))
 
     def _odds(self, gaps: Mapping[str, Row]) -> Row:
         """The larger of the two gaps; not told where one of them is not."""

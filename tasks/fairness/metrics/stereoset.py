@@ -168,9 +168,11 @@ class StereoSet(LikelihoodMetric):
             rows.append(self.row(name, *score, n, "none", said, reason=why, lowest=0.0, highest=100.0))
         return rows
 
-    def _records(self, items: Sequence[Any], scores: Floats) -> dict[str, list[Any]]:
+    def _records(self, items: Sequence[Any], scores: Floats) -> dict[str, Sequence[Any]]:
+        from tasks.core.bootstrap import items_of
+
         columns = {name: scores[:, place].tolist() for place, name in enumerate(("stereotype", "anti_stereotype", "unrelated"))}
-        return {"id": [str(item.id) for item in items], **columns}
+        return items_of((item.id for item in items), (item.target for item in items), columns)
 
 
 def failing(language: float) -> str | None:

@@ -86,7 +86,7 @@ class SubgroupAuc(ClassifierMetric):
         pieces = resampled(clusters_of(found.table), self.resamples, numpy_generator(seed, "bootstrap", entity=self.metric("fairness")))
         drawn = [areas(scores, truth, kept, weights, self.background == "other_groups") for weights in pieces]
         rows = self._rows(point, drawn, kept, said, why)
-        return Measures(tuple(rows), {"id": found.table["id"].tolist(), "score": scores.tolist(), "positive": truth.astype(int).tolist()})
+        return Measures(tuple(rows), found.items({"score": scores.tolist(), "positive": truth.astype(int).tolist()}))
 
     def _rows(self, point: Areas, drawn: list[Areas], groups: Mapping[str, Any], said: dict[str, str], why: str | None) -> list[Row]:
         import numpy as np

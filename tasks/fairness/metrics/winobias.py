@@ -72,7 +72,7 @@ class WinoBias(LikelihoodMetric):
 
     def scored(self, items: Sequence[Any], probe: Probe, seed: int, report: Any = None) -> Measures:
         """The rows of pairs of sentences, which are those of all types and parts."""
-
+        from tasks.core.bootstrap import items_of
         from tasks.fairness._likelihoods import complete, contents
 
         chosen = [item for item in items if item.type in self.types and self.split in ("both", item.split)]
@@ -84,7 +84,8 @@ class WinoBias(LikelihoodMetric):
         for number in self.types:
             places = [index for index, item in enumerate(kept) if item.type == number]
             rows += self._of_type(number, [kept[index] for index in places], scores[places], seed, said, left_out)
-        return Measures(tuple(rows), {"id": [str(item.id) for item in kept], "pro": scores[:, 0].tolist(), "anti": scores[:, 1].tolist()})
+        together = (f"{item.type} {_drawn_together(item)}" for item in kept)
+        return Measures(tuple(rows), items_of((item.id for item in kept), together, {"pro": scores[:, 0].tolist(), "anti": scores[:, 1].tolist()}))
 
     def _scores(self, items: Sequence[Any], probe: Probe, report: Any) -> Floats:
         """(N, 2) of the pro- and the anti-stereotypical sentence."""
@@ -114,7 +115,7 @@ class WinoBias(LikelihoodMetric):
             return list(self.without("insufficient_evidence", few(n, self.minimum_items, left_out), n, names, said))
         right = np.sign(np.round(scores[:, 0] - scores[:, 1], DECIMALS))
         sums = np.column_stack([right > 0, right < 0, np.ones(n)]).astype(float)
-        lines, name = [f"{item.split}/{(item.line - 1) // 2}" for item in items], f"{self.metric('fairness')}/type_{number}"
+        lines, name = [_drawn_together(item) for item in items], f"{self.metric('fairness')}/type_{number}"
         score, pro, anti = (estimate(sums, statistic, lines, seed, name) for statistic in (_gap, _pro, _anti))
         away = distance(*score, 0.0)
         why = f"left out, longer than the model reads: {left_out}" if left_out else None
@@ -128,6 +129,11 @@ class WinoBias(LikelihoodMetric):
 
 DECIMALS = 6
 """Sentences whose log-likelihoods agree to so many decimals are equal."""
+
+
+def _drawn_together(item: Any) -> str:
+    """Two lines that share their occupations."""
+    return f"{item.split}/{(item.line - 1) // 2}"
 
 
 def _gap(sums: Floats) -> Floats:
