@@ -25,8 +25,8 @@ MEANINGS = {
     "delta. An attack that is measured above it disproves the guarantee.",
     "TPR at 1% FPR": "Share of the training records that the attack finds while it wrongly accuses 1 in 100 of the others. Guessing finds 1%.",
     "confounded": "Something other than what the number is named for may have made it. The reason stands below the tables.",
-    "difference between groups": "The number of the group that is served best less that of the group that is served worst; 0 is equal service. "
-    "Small groups make it larger by chance alone.",
+    "fairness difference": "Between groups, the number of the group that is served best less that of the group that is served worst; of a metric that "
+    "has an ideal value, the distance from it. 0 is the ideal; small groups make it larger by chance alone, and 0 does not show that there is no bias.",
     "[low, high]": "A 95% interval: if the study were made again and again, 95 of 100 such intervals would hold the true value. "
     "What it is over stands below the tables.",
     "correlation of metrics": "Whether models that are more biased by one metric are more biased by another: 1 is the same order and spacing, 0 no relation, "
@@ -65,7 +65,7 @@ def _of_guarantees(comparison: Comparison) -> Iterator[str]:
 
 
 def _of_metrics(comparison: Comparison) -> Iterator[str]:
-    terms = {"/auc": "AUC of an attack", "/tpr_at_1pct_fpr": "TPR at 1% FPR", "/difference": "difference between groups"}
+    terms = {"/auc": "AUC of an attack", "/tpr_at_1pct_fpr": "TPR at 1% FPR", "/difference": "fairness difference"}
     for metric in comparison.metrics():
         yield from (term for end, term in terms.items() if metric.endswith(end))
         if metric == EPSILON:

@@ -130,7 +130,7 @@ def test_whichever_are_fewer_stand_across() -> None:
             ["confounded", "replace one"],
         ),
         ({"doubt": "named"}, ["confounded"], []),
-        ({"seeds": 1}, ["difference between groups"], ["[low, high]"]),
+        ({"seeds": 1}, ["fairness difference"], ["[low, high]"]),
         ({"arms": {"eps-1": 1.0}}, ["(epsilon, delta)-DP"], ["Pareto front"]),
         ({"arms": {"plain": None, "other": None}}, ["AUC of an attack"], ["(epsilon, delta)-DP", "example-level", "add/remove", "simulated", "Pareto front"]),
     ],
