@@ -19,8 +19,6 @@ from tasks.data.grouping import of_one_group
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from tasks.fairness.metrics.mdl_extractability import MdlExtractability
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Fit = Callable[[Floats, Ints, Floats], Floats]
@@ -179,21 +177,23 @@ def _fit(network: nn.Module, inputs: Tensor, wanted: Tensor, penalty: float) -> 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
 
 
-def codes(metric: MdlExtractability, states: Floats, groups: Ints, count: int, seed: int, report: Any = None) -> tuple[list[Code], list[Code]]:
-    """The codes of the groups and, for control, of the same groups shuffled over the records, in each keyed order."""
+def codes(states: Floats, groups: Ints, count: int, orders: int, hidden: int | None, seed: int, report: Any = None) -> tuple[list[Code], list[Code]]:
+    """The codes of the groups and, for control, of the same groups shuffled over the records, in each keyed order.
+
+    ``hidden`` are the units of a tanh probe; None: a linear one.
+    """
     real: list[Code] = []
     shuffled: list[Code] = []
-    for number in range(metric.orders):
+    for number in range(orders):
         order = numpy_generator(seed, "mdl-order", step=number).permutation(len(groups))
         others = numpy_generator(seed, "mdl-control", step=number).permutation(groups)
         for kind, labels, found in (("groups", groups, real), ("control", others, shuffled)):
             fit: Fit = linear_probes
-            if metric.probe == "tanh":
-                hidden = metric.hidden_size or max(1, states.shape[1] // 2)
+            if hidden is not None:
                 fit = partial(tanh_probes, hidden=hidden, seed=seed, entity=f"{kind}/{number}", device="cpu" if report is None else report.device)
             found.append(online_code(states, labels, order, count, fit))
             if report is not None:
-                report.progress(len(real) + len(shuffled), 2 * metric.orders, "coding the groups")
+                report.progress(len(real) + len(shuffled), 2 * orders, "coding the groups")
     return real, shuffled
 
 

@@ -123,7 +123,8 @@ class MdlExtractability(FairnessMetric):
 
         from tasks.fairness._mdl import codes, ends
 
-        real, shuffled = codes(self, states, found.groups, len(found.names), seed, report)
+        hidden = None if self.probe == "linear" else self.hidden_size or max(1, states.shape[1] // 2)
+        real, shuffled = codes(states, found.groups, len(found.names), self.orders, hidden, seed, report)
         sizes = np.bincount(found.groups)
         about = {**said, "groups": ", ".join(f"{name} {size}" for name, size in zip(found.names, sizes, strict=True))}
         first, n, blind = ends(len(states))[0], len(states), float(np.log2(len(found.names)))
