@@ -25,6 +25,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "bilstm momentum": ("joint", BILSTM, {"epochs": 3, "expected_batch_size": 32, "optimizer": MOMENTUM, "schedule": {"kind": "cosine", "warmup": 0.2}}),
     "bert clipped": ("intent", BERT, {"epochs": 2.5, "expected_batch_size": 32, "optimizer": ADAMW, "max_gradient_norm": 0.5}),
     "gpt2 adamw": ("lm", GPT2, {"epochs": 1, "expected_batch_size": 24, "optimizer": ADAMW}),
+    "bert masked": ("mlm", {**BERT, "tokenizer": GPT2["tokenizer"]}, {"epochs": 1, "expected_batch_size": 24, "optimizer": ADAMW}),
     "gpt2 momentum": ("lm", GPT2, {"epochs": 1, "expected_batch_size": 24, "optimizer": MOMENTUM}),
     "bilstm early stopping": (
         "intent",
