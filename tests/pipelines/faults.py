@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.pipelines import databases
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -29,12 +31,14 @@ class Home:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         self.folder.mkdir(parents=True, exist_ok=True)
+        databases.begin(self.folder)
         command = [sys.executable, "-m", "pipelines.cli.main", *arguments]
         return subprocess.Popen(command, cwd=CHECKOUT, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def run(self, *arguments: str, timeout: float = 600) -> tuple[int, str, str]:
         process = self.start(*arguments)
         out, err = process.communicate(timeout=timeout)
+        databases.end(self.folder)
         return process.returncode, out, err
 
     def result(self, study: Path, *options: str) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from pipelines.pool import Pool
 from pipelines.progress import Terminal
 from specs.loading import load_mapping
 from tasks.core.graph import Call
+from tasks.core.places import home
 from tasks.runtime.execution import execute
+from tests.pipelines import databases
 
 
 @dataclass
@@ -82,5 +84,6 @@ class InThisProcess(Pool):
 def run(study: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, new: bool = False) -> Outcome:
     """Run a study given as plain values; ASSAY_HOME must name a folder of the test's own."""
     monkeypatch.setattr(fanout, "PAUSE", 0.0)
+    databases.begin(home())
     plan = make_plan(load_mapping(study), begin=True, new=new)
     return coordinate(plan, new, Terminal(quiet=True), Makers(InThisProcess(), 2))

@@ -21,12 +21,12 @@ BYTES = {"kind": "bytes", "max_tokens": 96}
 CAUSAL = {"kind": "gpt2", "layers": 1, "hidden_size": 16, "heads": 2, "dropout": 0.0, "tokenizer": BYTES}
 RECURRENT = {"kind": "bilstm", "embedding_size": 16, "hidden_size": 16, "dropout": 0.0, "tokenizer": BYTES}
 QUICK = {"epochs": 1, "expected_batch_size": 64, "optimizer": {"kind": "adamw", "learning_rate": 0.01}}
-LABELLED = {"kind": "synthetic-stereotypes", "task": "intent", "examples": 500, "label_bias": 0.8}
+LABELLED = {"kind": "synthetic-stereotypes", "task": "intent", "examples": 400, "label_bias": 0.8}
 FROZEN = {"data": LABELLED, "body": "frozen", "finetune": QUICK}
 
 
 def text(task: str, bias: float) -> dict[str, Any]:
-    return {"kind": "synthetic-stereotypes", "task": task, "examples": 300, "bias": bias}
+    return {"kind": "synthetic-stereotypes", "task": task, "examples": 150, "bias": bias}
 
 
 def entry(label: str, family: str, model: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
@@ -45,9 +45,8 @@ STUDY: dict[str, Any] = {
         entry("recurrent-50", "recurrent", RECURRENT, text("mlm", 0.5)),
     ],
     "fairness": [
-        {"kind": "crows-pairs", "items": "synthetic", "aligned": {"bias_types": ["gender"]}},
-        {"kind": "seat", "words": "synthetic-valence"},
-        {"kind": "mdl-extractability", "data": LABELLED, "examples": 200, "orders": 2},
+        {"kind": "seat", "words": "synthetic-occupations", "aligned": {"words": "synthetic-valence"}},
+        {"kind": "mdl-extractability", "data": LABELLED, "examples": 120, "orders": 1},
         {"kind": "subgroup-auc", **FROZEN, "resamples": 100},
         {"kind": "rate-gaps", **FROZEN, "minimum": 10},
         {"kind": "group-disparities", **FROZEN, "comparisons": ["across", "pairwise"], "minimum": 10},
@@ -106,8 +105,8 @@ def test_numbers_have_conditions_and_what_is_not_told_has_a_reason(ran: Ran) -> 
 
 def test_an_aligned_metric_has_a_twin_and_both_are_correlated(ran: Ran) -> None:
     rows = ran.rows("recurrent-90")
-    assert rows["fairness/crows_pairs_aligned/difference"].value is not None
-    assert rows["fairness/crows_pairs_aligned/difference"].conditions["protocol"] != rows["fairness/crows_pairs/difference"].conditions["protocol"]
+    assert rows["fairness/seat_aligned/difference"].value is not None
+    assert rows["fairness/seat_aligned/difference"].conditions["protocol"] != rows["fairness/seat/difference"].conditions["protocol"]
     found = ran.outcome.comparison.correlations
     assert found is not None and {cell.alignment for cell in found.cells} == {"original", "aligned"}
     names = {name for cell in found.cells for name in (cell.first, cell.second)}
@@ -132,6 +131,7 @@ def refused(**changes: Any) -> str:
 
 LOADED = {"label": "loaded", "model": {"kind": "pretrained", "source": "gpt2"}}
 OWN = [{"kind": "rate-gaps"}]
+PAIRS = [{"kind": "crows-pairs", "items": "synthetic"}]
 
 
 def test_a_loaded_classifier_is_judged_on_other_data() -> None:
@@ -153,7 +153,7 @@ def test_a_loaded_classifier_is_judged_on_other_data() -> None:
         ({"fairness": [{"kind": "seat", "words": "synthetic-valence", "aligned": {"poling": "mean"}}]}, "fairness[0].aligned.poling"),
         ({"models": [entry("hashed", "other", {"kind": "bilstm"}, text("mlm", 0))], "correlation": None}, "the hashing tokenizer has no mask"),
         ({"models": [entry("unserved", "other", CAUSAL, text("mlm", 0))], "correlation": None}, "does not serve the task of the data"),
-        ({"models": [entry("answers", "other", RECURRENT, LABELLED)], "correlation": None}, "asks what this model cannot answer"),
+        ({"models": [entry("answers", "other", RECURRENT, LABELLED)], "correlation": None, "fairness": PAIRS}, "asks what this model cannot answer"),
     ],
 )
 def test_what_cannot_be_is_one_line(changes: dict[str, Any], said: str) -> None:

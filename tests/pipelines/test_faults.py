@@ -64,6 +64,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
     return Shared(study, home, [process.returncode for process in runs], outs)
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_do_the_work_once(shared: Shared) -> None:
     assert shared.codes == [0, 0], shared.outs
     made = sorted(out.split("steps: ")[1].split(" made")[0] for out, _ in shared.outs)
@@ -72,6 +73,7 @@ def test_two_runs_at_once_do_the_work_once(shared: Shared) -> None:
     assert len(statuses(shared.home, "killed")) == 3
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_of_a_training_changes_nothing(shared: Shared, tmp_path: Path) -> None:
     study = shared.study
     home = Home(tmp_path / "disturbed")

@@ -98,6 +98,7 @@ model: {kind: mean-vector, size: 32}
 training: {epochs: 30, expected_batch_size: 10, optimizer: {kind: adamw, learning_rate: 0.05}}
 utility: [{kind: accuracy}, {kind: error-rate}]
 gates: [{metric: utility/accuracy, at_least: 0.95}, {metric: utility/error_rate, at_most: 0.05}]
+execution: {processes: 1}
 """
 
 FILES = {

@@ -131,11 +131,13 @@ def test_new_makes_another_submission(ran: Ran) -> None:
     assert numbers(again) == numbers(ran.result)
 
 
+@pytest.mark.slow
 def test_one_process_and_two_give_equal_numbers(ran: Ran, tmp_path: Path) -> None:
     alone = Home(tmp_path / "home").result(ran.study, "--processes", "1")
     assert numbers(alone) == numbers(ran.result)
 
 
+@pytest.mark.slow
 def test_damaged_artifacts_are_made_again(ran: Ran) -> None:
     shelf = ran.home.folder / "mlruns" / "store" / "artifacts"
     tampered, deleted, *_ = sorted(shelf.glob("*/model.safetensors"))
