@@ -67,7 +67,7 @@ def test_a_planted_correlation_is_found_and_turned_the_right_way() -> None:
         mine = cell(made, ILPS, TPR, method)
         assert mine.verdict == "correlated" and mine.value is not None and mine.value > 0.6 and mine.low is not None and mine.low > 0
         assert "more biased by the one are more biased by the other" in mine.sentence and mine.n == 16 and not mine.exploratory
-    assert any("ilps difference and TPR worst group" in sentence for sentence in made.concluded)
+    assert any("ILPS difference and TPR worst group" in sentence for sentence in made.concluded)
     values = planted()
     mine = cell(made, ILPS, TPR)
     assert mine.value == pytest.approx(stats.pearsonr(values[ILPS], [-float(v or 0) for v in values[TPR]]).statistic)
@@ -274,7 +274,7 @@ def test_models_that_were_measured_in_another_way_are_left_out() -> None:
 def test_different_groups_are_named() -> None:
     scores = [line.model_copy(update={"groups": "race" if line.metric == TPR else "gender"}) for line in long_table(planted())]
     said = correlate(scores, Correlation()).not_concluded
-    assert any("In 2 of 4 pairs the metrics are about different groups (as ilps difference: gender, and TPR worst group: race)" in line for line in said)
+    assert any("In 2 of 4 pairs the metrics are about different groups (as ILPS difference: gender, and TPR worst group: race)" in line for line in said)
 
 
 @pytest.mark.parametrize("width", [60, 100, 160])
@@ -284,6 +284,6 @@ def test_a_terminal_says_the_coefficients_and_what_may_be_concluded(width: int) 
     print_comparison(study, console)
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert study.correlations is not None
-    assert "Pearson's r over models" in said and "correlated" in said and "concluded: ilps difference" in said and "[0.65, 0.95]" in said
+    assert "Pearson's r over models" in said and "correlated" in said and "concluded: ILPS difference" in said and "[0.65, 0.95]" in said
     assert all(decimals(cell.value) in said for cell in study.correlations.leading() if cell.value is not None)
     assert "smallest significant Pearson's r is 0.497" in " ".join(said.split()) and max(map(len, said.splitlines())) <= width

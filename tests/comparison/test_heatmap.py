@@ -50,7 +50,7 @@ def test_each_cell_has_its_number_and_its_models_in_text() -> None:
     joined = " ".join(said)
     for axis in ("intrinsic metrics (of the representation)", "extrinsic metrics", "Pearson's r, original metrics", "Pearson's r, aligned metrics"):
         assert axis in said, axis
-    assert "ilps difference" in said and "stereoset difference" in joined and "TPR worst group" in joined
+    assert "ILPS difference" in said and "StereoSet difference" in joined and "TPR worst group" in joined
     assert said.count("refused") == 2 and said.count("undefined") == 2 and "as in" in said
     assert matrix.caption == "Pearson's r over 16 models, extrinsic by intrinsic metrics"
 
@@ -75,7 +75,7 @@ def test_the_forest_has_every_pair_and_the_power_line_on_both_sides() -> None:
     assert made.correlations is not None
     _, forest = correlation_plots(made)
     said = texts(forest.svg)
-    assert "ilps difference and TPR worst group, n = 16" in said and "ilps difference and TPR worst group, aligned, n = 16" in said
+    assert "ILPS difference and TPR worst group, n = 16" in said and "ILPS difference and TPR worst group, aligned, n = 16" in said
     assert "Pearson's r [95%]; dashed: the smallest significant" in said and "0.50" in said
     assert said.count("refused: too few models or families") == 2 and said.count("no number: undefined") == 2
     dashed = re.findall(r'<path d="M ([\d.]+) [\d.]+ \nL ([\d.]+) [^"]*"[^>]*stroke-dasharray', forest.svg)

@@ -31,7 +31,8 @@ class Home:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        databases.begin(self.folder)
+        if "ASSAY_DATABASE" not in self.extra:
+            databases.begin(self.folder)
         command = [sys.executable, "-m", "pipelines.cli.main", *arguments]
         return subprocess.Popen(command, cwd=CHECKOUT, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
