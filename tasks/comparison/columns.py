@@ -10,11 +10,9 @@ from tasks.comparison.comparison import Comparison, Value
 from tasks.comparison.conditions import unlike
 
 MARKS = "abcdefghijklmnopqrstuvwxyz"
-WRITTEN = {
-    **{"mib": "MiB", "f1": "F1", "auc": "AUC", "tpr": "TPR", "fpr": "FPR", "1pct": "1%", "01pct": "0.1%", "bpsn": "BPSN", "bnsp": "BNSP", "lm": "LM"},
-    **{"stereoset": "StereoSet", "crows": "CrowS", "winobias": "WinoBias"},
-    **{name: name.upper() for name in ("weat", "seat", "ceat", "ilps", "mdl", "bbq", "icat")},
-}
+_CAPITALS = ("auc", "tpr", "fpr", "bpsn", "bnsp", "lm", "weat", "seat", "ceat", "ilps", "mdl", "bbq", "icat")
+_NAMES = {"mib": "MiB", "f1": "F1", "1pct": "1%", "01pct": "0.1%", "stereoset": "StereoSet", "crows": "CrowS", "winobias": "WinoBias"}
+WRITTEN = _NAMES | {name: name.upper() for name in _CAPITALS}
 """Words of metric names as people write them."""
 GROUP = re.compile(r"/by_group/(?P<group>.+)|/(?P<decile>decile_[0-9]+)$")
 """Ends the name of a metric of one group, ``fairness/accuracy/by_group/<group>``, or of one decile of devices, ``utility/accuracy/decile_1``."""
