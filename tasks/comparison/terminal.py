@@ -87,7 +87,8 @@ def _print_correlations(found: Correlations, console: Console) -> None:
             table.add_row(*(Text(said[name]) for name in ("metrics", *names)))
         console.print(table)
         if len(leading) > MOST_PAIRS:
-            console.print(f"and {len(leading) - MOST_PAIRS} pairs more, in the report", style="dim", markup=False)
+            more = len(leading) - MOST_PAIRS
+            console.print(f"and {more} pair{'s' if more > 1 else ''} more, in the report", style="dim", markup=False)
     console.print(found.power, style="dim", markup=False)
     for sentence in found.concluded:
         console.print(f"concluded: {sentence}", markup=False)
