@@ -68,6 +68,10 @@ def _raw(facts: Facts) -> bool:
     return _any("prediction-sensitivity", form=("raw", "length-normalised"))(facts)
 
 
+def _raw_of_many(facts: Facts) -> bool:
+    return _raw(facts) and (_trials(facts) or 1) > 1
+
+
 def _of_members(facts: Facts) -> bool:
     reads = any(found.get("kind") == "mdl-extractability" and found.get("data") is None and found.get("split") == "train" for found in _metrics(facts))
     return reads and facts.get("privacy.kind", "none") != "none"
@@ -124,9 +128,9 @@ RULES = (
     ),
     Rule(
         id="FAIR-07",
-        when=_raw,
-        verdict="label",
-        sentence="raw prediction sensitivity grows with the size of vectors and with length: never compare models by it, use form: share",
+        when=_raw_of_many,
+        verdict="refuse",
+        sentence="raw prediction sensitivity grows with the size of vectors and with length, so that it compares no models: write form: share",
         source="Krishna et al., ACL 2022; derived",
         path="fairness",
     ),
@@ -160,6 +164,14 @@ RULES = (
         verdict="label",
         sentence="mdl-extractability reads the training records, which its numbers then tell of: epsilon does not cover them; write split: test",
         source="derived: what is computed from members after training is another release",
+        path="fairness",
+    ),
+    Rule(
+        id="FAIR-12",
+        when=lambda facts: _raw(facts) and not _raw_of_many(facts),
+        verdict="label",
+        sentence="raw prediction sensitivity grows with the size of vectors and with length: no other model's may be held against it",
+        source="Krishna et al., ACL 2022; derived",
         path="fairness",
     ),
 )

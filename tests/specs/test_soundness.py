@@ -63,6 +63,9 @@ def masked_by(tokenizer: str) -> Values:
     return {"models": [{"label": "m", "model": {"kind": "bert", "tokenizer": {"kind": tokenizer}}, "data": {"kind": "wikitext-2", "task": "mlm"}}]}
 
 
+RAW = asked({"kind": "prediction-sensitivity", "form": "raw"})
+
+
 def correlated(models: int) -> Values:
     return {"correlation": {"between": ["intrinsic", "extrinsic"]}, "sweep": {"trials": 3 * models, "seeds": 3}}
 
@@ -82,7 +85,7 @@ CASES: dict[str, tuple[Values, Values]] = {
     "FAIR-04": (asked({"kind": "ilps", "prior_slot": "other"}), asked({"kind": "ilps", "prior_slot": "target"})),
     "FAIR-05": (asked({"kind": "stereoset", "form": "intersentence-generative"}), asked({"kind": "stereoset", "form": "intrasentence"})),
     "FAIR-06": (asked({"kind": "winobias"}), asked({"kind": "bbq"})),
-    "FAIR-07": (asked({"kind": "prediction-sensitivity", "form": "raw"}), asked({"kind": "prediction-sensitivity", "form": "share"})),
+    "FAIR-07": ({**RAW, "sweep": {"trials": 6, "seeds": 3}}, {**RAW, "sweep": {"trials": 3, "seeds": 3}}),
     "FAIR-08": (correlated(4), correlated(5)),
     "FAIR-09": (correlated(9), correlated(10)),
     "FAIR-10": (asked({"kind": "weat"}), asked({"kind": "weat", "words": {"x": ["she"]}})),
@@ -90,6 +93,7 @@ CASES: dict[str, tuple[Values, Values]] = {
         private(fairness=[{"kind": "mdl-extractability", "split": "train"}]),
         private(fairness=[{"kind": "mdl-extractability", "split": "test"}]),
     ),
+    "FAIR-12": ({**RAW, "sweep": {"trials": 3, "seeds": 3}}, asked({"kind": "prediction-sensitivity", "form": "share"})),
     "FED-01": (federated("top-m", "horvitz-thompson"), federated("top-m")),
     "FED-02": (federated("afl", "hajek"), federated("participation-history", "hajek")),
     "FED-03": (federated("activity-proportional"), federated("activity-proportional", alpha=0.0)),
