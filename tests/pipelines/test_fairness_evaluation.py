@@ -14,7 +14,7 @@ from pipelines.planning import Plan, make_plan
 from specs.errors import SpecErrors
 from specs.loading import load_mapping
 from tasks.core.measures import Measures, Row
-from tests.pipelines.inline import run
+from tests.pipelines.inline import at, run
 from tests.pipelines.metric_names import unfit
 
 BYTES = {"kind": "bytes", "max_tokens": 96}
@@ -79,9 +79,7 @@ class Ran:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     with pytest.MonkeyPatch.context() as patched:
-        for name in ("ASSAY_STORE", "MLFLOW_TRACKING_URI"):
-            patched.delenv(name, raising=False)
-        patched.setenv("ASSAY_HOME", str(tmp_path_factory.mktemp("home")))
+        at(tmp_path_factory.mktemp("home"), patched)
         yield Ran(run(STUDY, patched), make_plan(load_mapping(STUDY)))
 
 

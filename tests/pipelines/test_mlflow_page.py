@@ -24,7 +24,7 @@ from tasks.core.measures import Measurement, Row
 from tasks.core.places import tracking_uri
 from tasks.fairness.metric import FAIRNESS
 from tasks.utility.metric import UTILITY
-from tests.pipelines.inline import run
+from tests.pipelines.inline import at, run
 from tests.pipelines.metric_names import unfit
 
 STUDY: dict[str, Any] = {
@@ -74,9 +74,7 @@ def said(shown: Run) -> str:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     with pytest.MonkeyPatch.context() as patched:
-        for name in ("ASSAY_STORE", "MLFLOW_TRACKING_URI"):
-            patched.delenv(name, raising=False)
-        patched.setenv("ASSAY_HOME", str(tmp_path_factory.mktemp("home")))
+        at(tmp_path_factory.mktemp("home"), patched)
         yield Shown(run(STUDY, patched), make_plan(load_mapping(STUDY)))
 
 
