@@ -22,6 +22,8 @@ def write_prepared(data: Dataset, raw: RawData, seed: int, folder: Path) -> None
     """Write the splits and ``data.json``. Raises DataError, naming the row, for records that cannot be used."""
     splits = {name: _checked(records, data, name) for name, records in raw.splits.items()}
     removed = 0
+    if "train" not in splits and (data.limit is not None or data.attack_holdout):
+        raise DataError(f"{data.kind}: limit and attack_holdout are of training records, and there are none")
     if data.limit is not None:
         splits["train"] = _limited(splits["train"], data.limit)
     if data.attack_holdout and data.public_size is not None:
@@ -92,7 +94,7 @@ def _facts(data: Dataset, raw: RawData, splits: dict[str, pd.DataFrame], removed
         "counts": {name: len(records) for name, records in splits.items()},
         "groups": {name: records["group"].value_counts().sort_index().to_dict() for name, records in splits.items() if "group" in records},
         "users": {name: int(records["user"].nunique()) for name, records in splits.items() if "user" in records},
-        "columns": [column for column in splits["train"].columns if column != "id"],
+        "columns": [column for column in next(iter(splits.values())).columns if column != "id"],
         "digest": _digest(splits),
         "split_digests": {name: _digest({name: records}) for name, records in splits.items()},
         "duplicates_removed": removed,

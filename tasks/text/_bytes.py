@@ -17,6 +17,7 @@ class BytesEncoder(TextEncoder):
         self.pad_id = PAD
         self.mask_id = MASK
         self.mark_ids = frozenset(range(FIRST))
+        self.head, self.tail = (BEGIN,), (END,)
         self.max_tokens = max_tokens
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -27,11 +28,10 @@ class BytesEncoder(TextEncoder):
         """Words joined by blanks; the first byte of a word carries its index."""
         return [self._words(words) for words in sentences]
 
-    def windows(self, text: str) -> list[list[int]]:
-        """Windows that each start with the begin mark, so that every byte of the text is predicted; the last one ends with the end mark."""
-        ids = [byte + FIRST for byte in text.encode()] + [END]
-        size = self.max_tokens - 1
-        return [[BEGIN, *ids[start : start + size]] for start in range(0, len(ids), size)] if text else []
+    def pieces(self, text: str) -> tuple[list[int], list[int]]:
+        """Bytes; those of one character end with it."""
+        spelled = [(byte + FIRST, end) for end, letter in enumerate(text, start=1) for byte in letter.encode()]
+        return [index for index, _ in spelled], [end for _, end in spelled]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text between marks; bytes that are no UTF-8 become the replacement character."""

@@ -35,10 +35,10 @@ class HashingEncoder(TextEncoder):
             encoded.append(([self._id(word.lower()) for word in kept] or [EMPTY], list(range(len(kept))) or [-1]))
         return encoded
 
-    def windows(self, text: str) -> list[list[int]]:
-        """Windows of words."""
-        ids = [self._id(word) for word in _WORD.findall(text.lower())]
-        return [ids[start : start + self.max_tokens] for start in range(0, len(ids), self.max_tokens)]
+    def pieces(self, text: str) -> tuple[list[int], list[int]]:
+        """Words and signs."""
+        found = list(_WORD.finditer(text))
+        return [self._id(word.group().lower()) for word in found], [word.end() for word in found]
 
     def _id(self, word: str) -> int:
         found = self._known.get(word)

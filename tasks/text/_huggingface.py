@@ -28,6 +28,8 @@ class FastEncoder(TextEncoder):
         self.vocabulary_size = tokenizer.get_vocab_size(with_added_tokens=True)
         self.pad_id = next((found for name in PAD_NAMES if (found := tokenizer.token_to_id(name)) is not None), 0)
         self.mark_ids = frozenset(index for index, token in tokenizer.get_added_tokens_decoder().items() if token.special)
+        begin = tokenizer.token_to_id(BEGIN)
+        self.head = (self.pad_id if begin is None else begin,)
         self.mask_id = next((found for name in MASK_NAMES if (found := tokenizer.token_to_id(name)) is not None), None)
 
     @classmethod
@@ -68,17 +70,12 @@ class FastEncoder(TextEncoder):
             encoded.append((found.ids, index) if found.ids else ([self.pad_id], [-1]))
         return encoded
 
-    def windows(self, text: str) -> list[list[int]]:
-        """Consecutive windows of the text's tokens, each after a begin mark where the tokenizer has one."""
-        if not text:
-            return []
+    def pieces(self, text: str) -> tuple[list[int], list[int]]:
+        """The tokenizer's own tokens."""
         self._tokenizer.no_truncation()
-        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        found = self._tokenizer.encode(text, add_special_tokens=False)
         self._tokenizer.enable_truncation(max_length=self.max_tokens)
-        begin = self._tokenizer.token_to_id(BEGIN)
-        head = [self.pad_id if begin is None else begin]
-        size = self.max_tokens - 1
-        return [head + ids[start : start + size] for start in range(0, len(ids), size)]
+        return found.ids, [end for _, end in found.offsets]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, without marks."""

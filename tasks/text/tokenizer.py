@@ -21,6 +21,7 @@ class TextEncoder(ABC):
         max_tokens: longest sequence.
         mask_id: id that stands for a hidden token, or None.
         mark_ids: ids that stand for no text: padding, begin, end, mask.
+        head, tail: ids before each window of a text for a language model, and after a text's last token.
     """
 
     vocabulary_size: int
@@ -28,6 +29,8 @@ class TextEncoder(ABC):
     max_tokens: int
     mask_id: int | None = None
     mark_ids: frozenset[int] = frozenset()
+    head: tuple[int, ...] = ()
+    tail: tuple[int, ...] = ()
 
     @abstractmethod
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -38,8 +41,17 @@ class TextEncoder(ABC):
         """For tagging: ids of each sentence, and for each id the index of the word it begins, or -1 within and around words."""
 
     @abstractmethod
+    def pieces(self, text: str) -> tuple[list[int], list[int]]:
+        """The whole text's ids without marks, never cut, and at which character each ends."""
+
     def windows(self, text: str) -> list[list[int]]:
-        """For language models: the whole text as consecutive windows of at most ``max_tokens`` ids; none where there is no text."""
+        """For language models: the whole text as consecutive windows of at most ``max_tokens`` ids, marks included; none where there is no text."""
+        ids, _ = self.pieces(text)
+        if not ids:
+            return []
+        size = self.max_tokens - len(self.head)
+        whole = [*ids, *self.tail]
+        return [[*self.head, *whole[start : start + size]] for start in range(0, len(whole), size)]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids. Raises TypeError for a tokenizer that cannot be inverted."""

@@ -33,7 +33,7 @@ class WordEncoder(TextEncoder):
 
     def __init__(self, longest: int = 99, max_tokens: int = 64) -> None:
         self.pad_id, self.mask_id, self.mark_ids, self.max_tokens = PAD, MASK, frozenset(range(4)), max_tokens
-        self.longest = longest
+        self.head, self.longest = (BEGIN,), longest
         self.names = list(NAMES)
         self.vocabulary_size = 1000
 
@@ -56,9 +56,9 @@ class WordEncoder(TextEncoder):
     def encode_words(self, sentences: Sequence[Sequence[str]]) -> list[tuple[list[int], list[int]]]:
         raise NotImplementedError
 
-    def windows(self, text: str) -> list[list[int]]:
-        ids, size = self._ids(text), self.max_tokens - 1
-        return [[BEGIN, *ids[start : start + size]] for start in range(0, len(ids), size)]
+    def pieces(self, text: str) -> tuple[list[int], list[int]]:
+        ends = [min(start + self.longest, found.end()) for found in _WORD.finditer(text) for start in range(found.start(), found.end(), self.longest)]
+        return self._ids(text), ends
 
 
 class FakeProbe:

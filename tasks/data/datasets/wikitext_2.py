@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from tasks.data.catalogue import Source, digest_of, fetch
 from tasks.data.dataset import Dataset, RawData, Task
 
@@ -22,6 +24,7 @@ class Wikitext2(Dataset):
     private: ClassVar[bool] = False
 
     kind: Literal["wikitext-2"]
+    split: Literal["validation", "test"] | None = Field(default=None, description="Only this published part: validation to train on, or test to test on.")
 
     def content_digest(self) -> str:
         """Digest of the pinned files."""
@@ -32,7 +35,8 @@ class Wikitext2(Dataset):
         import pandas as pd
 
         splits = {}
-        for split, source in SOURCES.items():
+        kept = {"validation": ("train",), "test": ("test",)}.get(self.split or "", tuple(SOURCES))
+        for split, source in ((split, SOURCES[split]) for split in kept):
             lines = [line.strip() for line in fetch("wikitext-2", source, cache).read_text().splitlines()]
             splits[split] = pd.DataFrame({"text": [line for line in lines if line and not line.startswith("=")]})
         return RawData(splits, {"licence": "CC BY-SA 3.0", "url": _BASE, "note": "the published validation text is trained on"})
