@@ -68,9 +68,13 @@ class MaskedNetwork(nn.Module):
 
 
 class CausalNetwork(nn.Module):
-    """A causal language model: logits ``lm`` (B, L, V), where position t is for the token at t + 1. ``whole_mask``: see EncoderNetwork."""
+    """A causal language model: logits ``lm`` (B, L, V), where position t is for the token at t + 1. ``whole_mask``: see EncoderNetwork.
+
+    ``tell_states`` adds the last layer's states, ``states`` (B, L, H), to its answers.
+    """
 
     whole_mask = False
+    tell_states = False
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
@@ -83,7 +87,8 @@ class CausalNetwork(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
         """Next-token logits."""
-        return {"lm": self._ask(input_ids, attention_mask, position_ids).logits}
+        found = self._ask(input_ids, attention_mask, position_ids, output_hidden_states=self.tell_states)
+        return {"lm": found.logits, "states": found.hidden_states[-1]} if self.tell_states else {"lm": found.logits}
 
     def _ask(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor, **rest: bool) -> Any:
         mask = _whole_mask(attention_mask, causal=True) if self.whole_mask else attention_mask

@@ -16,7 +16,7 @@ from tasks.text.tokenizer import TextEncoder
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.text.tokenizer import TextEncoder
+    from tasks.models.losses import ExampleLoss
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Encoded:
         slots: (N, L) long, -100 where no word begins, where the task has slots.
         words: (N, L) long, the index of the word that begins here or -1, where the task has slots.
         masking: how tokens are hidden, where the task is to guess them.
+        loss: what the network loses on each example, from logits and batch; None: what the task is usually trained with.
         records: (N,) long, the record that an example is of: windows of one text share it.
     """
 
@@ -42,6 +43,7 @@ class Encoded:
     slots: Tensor | None = None
     words: Tensor | None = None
     masking: Masking | None = None
+    loss: ExampleLoss | None = None
 
     def __len__(self) -> int:
         return int(self.ids.shape[0])

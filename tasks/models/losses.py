@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tasks.models.batches import network_inputs
 from tasks.models.masking import IGNORED
+
+ExampleLoss = Callable[[dict[str, Tensor], dict[str, Tensor]], Tensor]
+"""From a network's logits and a batch to (B,) float32."""
 
 
 def example_losses(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:

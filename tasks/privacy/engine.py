@@ -13,6 +13,7 @@ from tasks.core.component import Component, Family
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from tasks.models.losses import ExampleLoss
     from tasks.privacy.clip_rule import ClipRule
 
 
@@ -34,16 +35,27 @@ class Clipper(ABC):
     Args:
         network: in training mode; its parameters that require a gradient are the trained ones.
         rule: how contributions are bounded.
+
+    ``loss`` is what each example loses; another one may be set before the first piece.
     """
 
     def __init__(self, network: nn.Module, rule: ClipRule) -> None:
+        from tasks.models.losses import per_example_loss
+
         self.network = network
+        self.loss: ExampleLoss = per_example_loss
         self.rule = rule
         self.trained = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
 
     @abstractmethod
     def add(self, batch: dict[str, Tensor], sums: dict[str, Tensor]) -> Piece:
         """Add the clipped gradients of a batch (as ``Encoded.batch`` gives it) to fp32 sums by parameter name."""
+
+    def losses(self, batch: dict[str, Tensor]) -> Tensor:
+        """(B,) what the network loses on each example of a batch."""
+        from tasks.models.batches import network_inputs
+
+        return self.loss(self.network(**network_inputs(batch)), batch)
 
     def zeros(self) -> dict[str, Tensor]:
         """Sums of nothing, fp32: what an empty batch adds up to."""

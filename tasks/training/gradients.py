@@ -42,7 +42,7 @@ class MeanGradient:
             batch = self._encoded.batch(chosen, self._device, step)
             with torch_seeded(self._seed, "forward", step, piece, self._device), autocast(self._device, self._precision):
                 logits = network(**network_inputs(batch))
-            loss = per_example_loss(logits, batch).sum() / len(indices)
+            loss = (self._encoded.loss or per_example_loss)(logits, batch).sum() / len(indices)
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total

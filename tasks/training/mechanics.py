@@ -46,6 +46,7 @@ def mechanics(
     started.model.open_up(network)
     engine, rule = privacy.clipping.engine, privacy.clipping.rule
     clipper = engine.clipper(network, rule)
+    clipper.loss = encoded.loss or clipper.loss
     multipliers = (privacy.noise.multiplier(account.noise_multiplier, step, schedule.steps) for step in range(schedule.steps))
     gradient = PrivateGradient(
         encoded=encoded,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tasks.core.errors import UserError
+from tasks.core.measures import Row
 from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.models.batches import Encoded, encode_split
@@ -29,6 +30,21 @@ if TYPE_CHECKING:
 
 class TrainingError(UserError):
     """A training that cannot begin; the message is the one line a person needs."""
+
+
+class Teaching:
+    """How a training begins and what it learns from: the records as they are. Distillation has another."""
+
+    def begin(self, started: Started) -> None:
+        """Change the first weights of a network that is on the processor."""
+
+    def encode(self, prepared: PreparedData, started: Started, shape: TaskShape, run: StepRun) -> Encoded:
+        """The training examples; those of one record stand together."""
+        return encode_split(prepared.split("train"), started.encoder, shape)
+
+    def rows(self) -> tuple[Row, ...]:
+        """What is to be told of the examples."""
+        return ()
 
 
 @dataclass
@@ -51,20 +67,25 @@ class Trainer:
         prepared: the data.
         account: what is spent; None without privacy.
         seed: the first weights follow from it.
+        teaching: how it begins and what is learnt from.
     """
 
     inputs: Mapping[str, Path]
     prepared: PreparedData
     account: Account | None
     seed: int
+    teaching: Teaching = field(default_factory=Teaching)
 
     def begin(self, config: TrainConfig, run: StepRun) -> Trained:
         """The model with its first weights, on its device. Raises ModelError."""
         shape = TaskShape(self.prepared.task, self.prepared.labels, self.prepared.slots)
+        if not self.prepared.has("train"):
+            raise TrainingError(f"there is nothing to train on: the data has the splits {', '.join(self.prepared.split_names)}")
         started = config.model.start(shape, self.inputs, self.seed)
+        self.teaching.begin(started)
         started.network.to(run.device)
         precision = resolve(config.training.precision, run.device, started.model.transformer and self.account is None)
-        encoded = encode_split(self.prepared.split("train"), started.encoder, shape)
+        encoded = self.teaching.encode(self.prepared, started, shape, run)
         if encoded.masking is not None:
             encoded = replace(encoded, masking=replace(encoded.masking, rate=config.training.mask_rate))
         return Trained(started, shape, encoded, precision)

@@ -21,7 +21,7 @@ from tasks.privacy.randomness import key_of
 from tasks.training.checkpoint import Progress
 from tasks.training.guards import check_saved
 from tasks.training.searching import best_of
-from tasks.training.trainer import Trainer
+from tasks.training.trainer import Teaching, Trainer
 
 if TYPE_CHECKING:
     from tasks.training.steps import TrainConfig
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 DATA_FACTS = ("kind", "task", "digest", "counts", "public_size", "attack_holdout", "population", "private")
 
 
-def train_trial(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
-    """Train and write the artifact. Raises TrainingError, ModelError, TrainingDiverged, TrainingGuard."""
+def train_trial(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run: StepRun, teaching: Teaching | None = None) -> None:
+    """Train, as ``teaching`` says, and write the artifact. Raises TrainingError, ModelError, TrainingDiverged, TrainingGuard."""
     prepared = PreparedData(inputs["data"])
     training = config.training
     setting = Setting(prepared.facts["public_size"], training.expected_batch_size, training.epochs, config.randomness, config.search)
     account = config.privacy.account(setting)
     key = key_of(config.randomness, seed, run.checkpoint)
-    trainer = Trainer(inputs, prepared, account, seed)
+    trainer = Trainer(inputs, prepared, account, seed, teaching or Teaching())
     trained = trainer.train(config, key, run, run.checkpoint / "training") if config.search is None else best_of(trainer, config, key, run)
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
     save_model(run.folder, trained.started, trained.shape, {"guarantee": "none"} if account is None else account.record(), data)
     check_saved(trained.started.network, run.folder, trained.encoded, run.device)
-    Measures((*_costs(trained.progress, account, run.device), *_privacy(account))).save(run.folder)
+    Measures((*_costs(trained.progress, account, run.device), *_privacy(account), *trainer.teaching.rows())).save(run.folder)
     environment = {
         "device": run.device,
         "physical_batch_size": run.physical_batch_size,

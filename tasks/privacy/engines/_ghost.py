@@ -5,7 +5,6 @@ from __future__ import annotations
 from opacus.grad_sample.grad_sample_module_fast_gradient_clipping import GradSampleHooksFastGradientClipping
 from torch import Tensor, nn
 
-from tasks.models.losses import example_losses
 from tasks.privacy.clip_rule import ClipRule
 from tasks.privacy.engine import Clipper, Piece, UnseenWeight
 from tasks.privacy.engines import _samplers
@@ -46,7 +45,7 @@ class GhostClipper(Clipper):
     def _passed(self, batch: dict[str, Tensor]) -> Tensor:
         """(B,) losses, once the hooks saw their gradient."""
         self._hooks.enable_hooks()
-        losses = example_losses(self.network, batch)
+        losses = self.losses(batch)
         with self.backward():
             losses.sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
         self._hooks.disable_hooks()

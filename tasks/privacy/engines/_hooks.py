@@ -6,7 +6,6 @@ import torch
 from opacus.grad_sample.grad_sample_module import GradSampleHooks
 from torch import Tensor, nn
 
-from tasks.models.losses import example_losses
 from tasks.privacy.clip_rule import ClipRule
 from tasks.privacy.engine import Clipper, Piece, UnseenWeight
 from tasks.privacy.engines import _samplers
@@ -24,7 +23,7 @@ class HooksClipper(Clipper):
 
     def add(self, batch: dict[str, Tensor], sums: dict[str, Tensor]) -> Piece:
         """All examples at once."""
-        losses = example_losses(self.network, batch)
+        losses = self.losses(batch)
         with self.backward():
             losses.sum().backward()  # type: ignore[no-untyped-call]
         found = {name: self._taken(name, parameter) for name, parameter in self.trained.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tasks.models.losses import example_losses
 from tasks.privacy.engine import Clipper, Piece
 from tasks.privacy.engines._norms import norms_of
 
@@ -19,7 +18,7 @@ class LoopClipper(Clipper):
         parameters = list(self.trained.values())
         for index in range(len(batch["input_ids"])):
             single = {name: value[index : index + 1] for name, value in batch.items()}
-            loss = example_losses(self.network, single)
+            loss = self.losses(single)
             found = torch.autograd.grad(loss.sum(), parameters, allow_unused=True)
             gradients = {name: gradient.float() for name, gradient in zip(self.trained, found, strict=True) if gradient is not None}
             norm = norms_of(gradient.unsqueeze(0) for gradient in gradients.values())

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
 from tasks.models.batches import network_inputs
-from tasks.models.losses import per_example_loss
 from tasks.privacy.clip_rule import ClipRule
 from tasks.privacy.engine import Clipper, Piece
 from tasks.privacy.engines._norms import norms_of
@@ -33,4 +32,4 @@ class VmapClipper(Clipper):
     def _loss(self, weights: dict[str, Tensor], example: dict[str, Tensor]) -> Tensor:
         single = {name: value.unsqueeze(0) for name, value in example.items()}
         logits = functional_call(self.network, weights, (), network_inputs(single), tie_weights=True)
-        return per_example_loss(logits, single).squeeze(0)
+        return self.loss(logits, single).squeeze(0)
