@@ -55,4 +55,4 @@ def _findings(store: Store, planned: PlannedTrial, facts: dict[str, Mapping[str,
         except DamagedArtifact:
             facts[key] = None
     found = facts[key]
-    return [] if found is None else findings({**planned.trial.study.model_dump(mode="json"), "facts": found}, stage="data")
+    return [] if found is None else findings({**planned.trial.study.facts(), "facts": found}, stage="data")

@@ -103,6 +103,9 @@ class Study(Block):
     has_champion: ClassVar[bool] = False
     """Whether a gate of this kind of study may compare with a registered champion."""
 
+    facts_from: ClassVar[Mapping[str, str]] = {}
+    """Blocks that rules know by another name: that name, and this kind's own."""
+
     kind: str
     name: StudyName = Field(description="Name of the experiment: a-z, 0-9 and '-'.")
     version: int = Field(default=1, ge=1, description="Raise it when the meaning of the study changes.")
@@ -114,6 +117,16 @@ class Study(Block):
     gates: tuple[Gate, ...] = Field(default=(), description="Conditions that fail the run where they do not hold.")
     claims: tuple[Claim, ...] = Field(default=(), description="Statements that the report answers in words, with intervals.")
     execution: Execution = Field(default_factory=Execution, description="How to run; changes no result.")
+
+    def facts(self) -> dict[str, Any]:
+        """What soundness rules look at: the study as plain values, its blocks under the names that rules know."""
+        values: dict[str, Any] = self.model_dump(mode="json")
+        return {**values, **{known: values[own] for known, own in self.facts_from.items()}}
+
+    def place_of(self, path: str) -> tuple[str, ...]:
+        """The path of the spec that a rule's dotted path means."""
+        first, *rest = path.split(".")
+        return (self.facts_from.get(first, first), *rest)
 
     def metrics(self) -> tuple[str, ...]:
         """The metric names, or their beginnings, that each trial of this study records."""

@@ -66,6 +66,11 @@ class Dataset(Component, ABC):
         return self.task or self.tasks[0]
 
     @property
+    def is_private(self) -> bool:
+        """Whether the records are people's own, whatever is claimed of them elsewhere."""
+        return type(self).private
+
+    @property
     def has_groups(self) -> bool:
         """Whether records name a group of people."""
         return False

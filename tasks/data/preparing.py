@@ -102,7 +102,7 @@ def _facts(data: Dataset, raw: RawData, splits: dict[str, pd.DataFrame], removed
         "nonmembers": nonmembers,
         "public_size": data.public_size,
         "population": data.population,
-        "private": data.private,
+        "private": data.is_private,
         "source": dict(raw.facts),
     }
 

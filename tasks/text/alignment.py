@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from tasks.text.reversal import Reversed
+from tasks.text.reversal import NO_WORD, Reversed
 from tasks.text.tokenizer import TextEncoder
 
 NOWHERE = -1
+Counterpart = Literal["reversed", "itself", "none"]
 
 
 @dataclass(frozen=True)
@@ -17,22 +19,23 @@ class Twin:
 
     Args:
         ids: of the window, marks included.
-        other: ids of the reversal's window; the window itself where the text has no reversal.
+        other: ids of the reversal's window; the window itself where the text has no other reversal.
         places: for each place of the window but the last, the place of ``other`` that has seen the same words reversed, or ``NOWHERE``.
-        reversed: whether the text has a reversal.
+        counterpart: ``reversed``: another text. ``itself``: the text has no word of a group, and is its own reversal. ``none``: it has no reversal.
     """
 
     ids: tuple[int, ...]
     other: tuple[int, ...]
     places: tuple[int, ...]
-    reversed: bool
+    counterpart: Counterpart
 
 
-def twins(encoder: TextEncoder, text: str, found: Reversed | None) -> list[Twin]:
-    """The windows of a text (as ``TextEncoder.windows`` cuts it), each with its counterpart."""
+def twins(encoder: TextEncoder, text: str, found: Reversed | str) -> list[Twin]:
+    """The windows of a text (as ``TextEncoder.windows`` cuts it), each with its counterpart. ``found`` is what a ``Reverser`` says of the text."""
     windows = encoder.windows(text)
-    if found is None:
-        return [Twin(tuple(ids), tuple(ids), tuple(range(len(ids) - 1)), False) for ids in windows]
+    if isinstance(found, str):
+        alike: Counterpart = "itself" if found == NO_WORD else "none"
+        return [Twin(tuple(ids), tuple(ids), tuple(range(len(ids) - 1)), alike) for ids in windows]
     _, ends = encoder.pieces(text)
     other_ids, other_ends = encoder.pieces(found.text)
     prefixes = aligned(ends, other_ends, found.swaps)
@@ -42,11 +45,11 @@ def twins(encoder: TextEncoder, text: str, found: Reversed | None) -> list[Twin]
     for number, ids in enumerate(windows):
         start = prefixes[number * size]
         if start == NOWHERE:  # the window begins inside a word that was swapped for one of other length
-            made.append(Twin(tuple(ids), tuple(ids), (NOWHERE,) * (len(ids) - 1), True))
+            made.append(Twin(tuple(ids), tuple(ids), (NOWHERE,) * (len(ids) - 1), "reversed"))
             continue
         other = (*encoder.head, *whole[start : start + size])
         seen = range(number * size + 1 - head, number * size + len(ids) - head)
-        made.append(Twin(tuple(ids), other, tuple(_place(prefixes[count], start, head, len(other)) for count in seen), True))
+        made.append(Twin(tuple(ids), other, tuple(_place(prefixes[count], start, head, len(other)) for count in seen), "reversed"))
     return made
 
 

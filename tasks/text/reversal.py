@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tasks.core.errors import UserError
 from tasks.text.tagger import Role, Span, Tagger
@@ -48,14 +47,6 @@ class Reversed:
     swaps: tuple[tuple[int, int, str], ...]
 
 
-@dataclass
-class Reversals:
-    """Reversals of many texts: None where a text has none, and how many for which reason."""
-
-    found: list[Reversed | None] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-
-
 class Reverser:
     """Swaps words of two groups in a text; done twice it gives the text back, or it is not done.
 
@@ -65,6 +56,10 @@ class Reverser:
         unpaired: words of a group without a counterpart: their texts have no reversal.
         excluded: whether a text with words of a group is not to be reversed.
         tagger: tells the roles of her and his.
+
+    Attributes:
+        partners: the pairs, both ways.
+        pronouns: as given.
 
     Raises:
         SwapError: a word stands in two pairs, or for itself.
@@ -80,6 +75,7 @@ class Reverser:
         tagger: Tagger,
     ) -> None:
         self.partners = _involution(pairs)
+        self.pronouns = pronouns
         self._tagger, self._excluded = tagger, excluded
         self._partner = {form: _cased(form, word) for own, word in self.partners.items() for form in _forms(own)}
         self._pronouns = frozenset(form for word in ("her", "hers", "his", "him") for form in _forms(word)) if pronouns else frozenset()
@@ -108,15 +104,6 @@ class Reverser:
             return UNCLEAR
         made = Reversed(swapped(text, swaps), tuple(swaps))  # type: ignore[arg-type]
         return made if self._returns(text, made) else UNCLEAR
-
-    def all(self, texts: Iterable[str]) -> Reversals:
-        """Each text for itself."""
-        result = Reversals()
-        for text in texts:
-            found = self.reverse(text)
-            result.found.append(found if isinstance(found, Reversed) else None)
-            result.counts["reversed" if isinstance(found, Reversed) else found] += 1
-        return result
 
     def _places(self, text: str) -> list[Span]:
         return [found.span() for found in _WORD.finditer(text) if found.group() in self._known and _stands_alone(text, *found.span())]

@@ -12,7 +12,7 @@ from tasks.text._hashing import HashingEncoder
 from tasks.text._huggingface import FastEncoder, fit
 from tasks.text.alignment import NOWHERE, aligned, twins
 from tasks.text.counterfactuals.gender import Gender
-from tasks.text.reversal import Reversed
+from tasks.text.reversal import NO_WORD, Reversed
 from tasks.text.tokenizer import TextEncoder
 
 REVERSER = Gender(kind="gender").reverser()
@@ -91,7 +91,7 @@ def test_windows_with_their_twins_are_the_windows(encoder: TextEncoder) -> None:
                     assert prefixes[seen] == of_other
                     if place + 1 < len(twin.ids) and where + 1 < len(twin.other):  # the next tokens are those that are predicted
                         assert (twin.ids[place + 1], twin.other[where + 1]) == (whole[seen], other[of_other])
-        plain = twins(encoder, text, None)
+        plain = twins(encoder, text, NO_WORD)
         assert [twin.ids for twin in plain] == [twin.other for twin in plain] == [twin.ids for twin in made]
 
 
@@ -99,7 +99,7 @@ def test_most_places_of_real_text_are_aligned(catalogue: Path) -> None:
     people = json.loads((catalogue / "bold" / "wikipedia" / "gender_wiki.json").read_text())
     texts = [text for page in list(people["American_actresses"].values())[:200] for text in page]
     encoder = FastEncoder(fit(texts, 1000), 64)
-    made = [twin for text, found in zip(texts, REVERSER.all(texts).found, strict=True) for twin in twins(encoder, text, found) if twin.reversed]
+    made = [twin for text in texts for twin in twins(encoder, text, REVERSER.reverse(text)) if twin.counterpart == "reversed"]
     places = [place for twin in made for place in twin.places]
     assert len(made) > 100
     assert sum(place != NOWHERE for place in places) > 0.95 * len(places)

@@ -16,7 +16,6 @@ class GroupLabels(Dataset):
     """The records of other data that are about exactly one group, with the group as the label: what a model of people's groups learns from."""
 
     tasks: ClassVar[tuple[Task, ...]] = ("intent",)
-    private: ClassVar[bool] = False
 
     kind: Literal["group-labels"]
     data: Annotated[Dataset, OneOf(DATASETS)] = Field(description="Data whose records name groups.")
@@ -27,6 +26,11 @@ class GroupLabels(Dataset):
         if not self.data.has_groups:
             raise ValueError(f"the records of {self.data.kind} name no groups")
         return self
+
+    @property
+    def is_private(self) -> bool:
+        """Where the data is."""
+        return self.data.is_private
 
     def content_digest(self) -> str | None:
         """That of the data."""

@@ -33,6 +33,11 @@ class Mixture(Dataset):
                 raise ValueError(f"parts[{index}]: task, limit, population, public_size and attack_holdout are the mixture's own")
         return self
 
+    @property
+    def is_private(self) -> bool:
+        """Where a part is."""
+        return any(part.is_private for part in self.parts)
+
     def content_digest(self) -> str | None:
         """That of the parts that read files."""
         found = [content for part in self.parts if (content := part.content_digest()) is not None]

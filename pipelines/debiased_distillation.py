@@ -1,0 +1,43 @@
+"""Kind debiased-distillation: prepare -> teacher -> reverse and ask -> distil -> {utility, attacks, fairness}, once per trial, then the comparison.
+
+The DAG itself is ``pipelines.dags.debiased_distillation.trial_graph``; these are the Prefect flows around it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import State, flow
+
+from pipelines.flows import SETTINGS, TRIAL_SETTINGS, run_study
+from pipelines.parameters import execution_form, study_form
+from pipelines.trials import run_trial
+
+KIND = "debiased-distillation"
+
+
+@flow(name=KIND, **SETTINGS)
+def debiased_distillation(study: Annotated[Any, study_form(KIND)], execution: Annotated[Any, execution_form()] = None, new: bool = False) -> State[Any]:
+    """Distil a student from a teacher by counterfactual role reversal, and compare fairness, utility, attacks and cost.
+
+    Args:
+        study: A study's YAML file below the worker's ASSAY_HOME, e.g. specs/debiased_distillation/smoke.yaml, or the study itself.
+        execution: How to run; overrides the study's own block and changes no result.
+        new: Record a new submission even where this study is finished.
+    """
+    return run_study(KIND, study, execution, new)
+
+
+@flow(name=KIND, **TRIAL_SETTINGS)
+def trial(study: dict[str, Any], arm: str, seed: int, key: str, mlflow_run: str, submission: str | None = None) -> State[Any]:
+    """One trial of a study, sent here by its coordinator.
+
+    Args:
+        study: The trial as a study of its own.
+        arm: Name of the arm.
+        seed: Seed of the trial.
+        key: Identity of the work as the coordinator planned it; a worker of another version refuses.
+        mlflow_run: The trial's MLflow run, to which series are streamed.
+        submission: The submission of a study with secret randomness.
+    """
+    return run_trial(study, arm, seed, key, mlflow_run, submission)
