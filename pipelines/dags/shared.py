@@ -9,7 +9,7 @@ from specs.sweep import changed
 from tasks.attacks.blind import BLIND, BlindBaseline, BlindConfig
 from tasks.core.fingerprint import digest
 from tasks.core.graph import Graph, Node
-from tasks.core.measures import FineTuned, Measurement, Need, Predictions, PreparedOther, ReferenceModel, ShadowModels, TrainedOther
+from tasks.core.measures import FineTuned, Measurement, Need, Predictions, PreparedOther, ReferenceModel, ShadowModels, TrainedOther, WordVectors
 from tasks.core.measuring import MEASURE, NEEDED, MeasureConfig
 from tasks.core.seeds import derive
 from tasks.data.dataset import DATASETS, Dataset
@@ -17,7 +17,7 @@ from tasks.data.steps import PREPARE, PrepareConfig, seed_matters
 from tasks.models.model import MODELS, Model
 from tasks.models.steps import PREDICT, PredictConfig
 from tasks.privacy.mechanisms.none import NoPrivacy
-from tasks.text.steps import FIT_TOKENIZER, FitTokenizerConfig
+from tasks.text.steps import FIT_TOKENIZER, FIT_VECTORS, FitTokenizerConfig, FitVectorsConfig
 from tasks.training.steps import FINE_TUNE, TRAIN, FineTuneConfig, TrainConfig
 from tasks.training.training import Training
 
@@ -56,9 +56,10 @@ def measure(graph: Graph, measurement: Measurement, study: Any, seed: int, label
 def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: Train) -> list[tuple[str, Node]]:
     if isinstance(need, Predictions):
         data, model = train(graph, study, seed, label)
-        config = PredictConfig(split=need.split)
-        node = graph.add(PREDICT, config, {"model": model, "data": data}, None, f"predict {need.split} {label}")
-        return [(f"predictions/{need.split}", node)]
+        read = data if need.data is None else prepare(graph, _dataset(need.data), seed, f"{need.label} {label}")
+        named = f"{need.label}/{need.split}" if need.data is not None else need.split
+        node = graph.add(PREDICT, PredictConfig(split=need.split), {"model": model, "data": read}, None, f"predict {named} {label}")
+        return [(f"predictions/{named}", node)]
     if isinstance(need, BlindBaseline):
         data, _ = train(graph, study, seed, label)
         return [("blind", graph.add(BLIND, BlindConfig(), {"data": data}, seed, f"blind baseline {label}"))]
@@ -79,6 +80,10 @@ def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: 
         return [("fine-tuned", tuned), ("fine-tuned/data", data)]
     if isinstance(need, PreparedOther):
         return [(f"data/{need.label}", prepare(graph, _dataset(need.data), seed, f"{need.label} {label}"))]
+    if isinstance(need, WordVectors):
+        texts = prepare(graph, _dataset(need.data), seed, f"word vectors {label}")
+        vectors = graph.add(FIT_VECTORS, FitVectorsConfig(dimension=need.dimension), {"data": texts}, None, f"fit word vectors {label}")
+        return [("vectors", vectors)]
     if isinstance(need, TrainedOther):
         return _trained_other(graph, need, seed, label)
     raise TypeError(f"no step makes a need of type {type(need).__name__}")

@@ -38,11 +38,15 @@ class DebiasedDistillationStudy(Study):
     kind: Literal["debiased-distillation"]
     data: Annotated[Dataset, OneOf(DATASETS)] = Field(description="The texts that the student learns on, task lm.")
     teacher: Annotated[Model, OneOf(MODELS)] = Field(description="A causal language model; it is trained here, unless it is pretrained or recorded.")
-    teacher_data: Annotated[Dataset, OneOf(DATASETS)] | None = Field(default=None, description="What the teacher is trained on; without it, the student's data.")
+    teacher_data: Annotated[Dataset, OneOf(DATASETS)] | None = Field(
+        default=None, description="What the teacher is trained on; without it, the student's data."
+    )
     teacher_training: Training | None = Field(default=None, description="How; without it as by default, and a pretrained or recorded teacher is used as it is.")
     student: Annotated[Model, OneOf(MODELS)] = Field(description="A causal language model with the teacher's tokenizer.")
     training: Training = Field(default_factory=Training, description="How the student is trained.")
-    counterfactual: Annotated[Counterfactual, OneOf(COUNTERFACTUALS)] = Field(default_factory=_gender, description="The table of words that a role reversal swaps.")
+    counterfactual: Annotated[Counterfactual, OneOf(COUNTERFACTUALS)] = Field(
+        default_factory=_gender, description="The table of words that a role reversal swaps."
+    )
     distillation: Distillation = Field(default=Distillation(), description="What the student learns of the teacher.")
     privacy: Annotated[Privacy, OneOf(PRIVACY)] = Field(
         default_factory=lambda: NoPrivacy(kind="none"), description="The mechanism that the student is trained under; none trains without a guarantee."

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from tasks.core.component import Component
 
 Status = Literal["ok", "insufficient_evidence", "undefined", "unsupported", "confounded"]
+SAMPLES = "samples.json"
 Direction = Literal["higher", "lower", "none"]
 
 
@@ -64,17 +65,21 @@ class Measures:
         rows: the numbers.
         items: columns of equal length; ``id`` is one of them.
         courses: by metric its value while a model was trained, as (round, value).
+        samples: some texts that a model of public data wrote, for people to read: dicts of strings.
     """
 
     rows: tuple[Row, ...]
     items: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     courses: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    samples: Sequence[Mapping[str, str]] = ()
 
     def save(self, folder: Path) -> None:
-        """Write ``measures.json`` and, where there are items, ``items.parquet``."""
+        """Write ``measures.json`` and, where there are any, ``items.parquet`` and ``samples.json``."""
         rows = [row.model_dump(mode="json") for row in self.rows]
         courses = {"courses": {name: list(course) for name, course in self.courses.items()}} if self.courses else {}
         (folder / "measures.json").write_text(json.dumps({"rows": rows, **courses}, indent=1) + "\n")
+        if self.samples:
+            (folder / SAMPLES).write_text(json.dumps([dict(sample) for sample in self.samples], indent=1, ensure_ascii=False) + "\n")
         if self.items:
             import pyarrow as pa
             import pyarrow.parquet as pq
@@ -95,6 +100,12 @@ class Measures:
         return pq.read_table(path).to_pydict() if path.exists() else {}
 
     @staticmethod
+    def load_samples(folder: Path) -> list[dict[str, str]]:
+        """The texts of a saved folder; none where it has none."""
+        path = folder / SAMPLES
+        return json.loads(path.read_text()) if path.exists() else []
+
+    @staticmethod
     def load_courses(folder: Path) -> dict[str, tuple[tuple[float, float], ...]]:
         """The courses of a saved folder."""
         return {name: tuple((x, y) for x, y in course) for name, course in _saved(folder).get("courses", {}).items()}
@@ -112,9 +123,14 @@ class Need(BaseModel):
 
 
 class Predictions(Need):
-    """What the target model says of one split (``train``, ``validation``, ``test`` or ``nonmembers``). Named ``predictions/<split>``."""
+    """What the target model says of one split (``train``, ``validation``, ``test`` or ``nonmembers``). Named ``predictions/<split>``.
+
+    With ``data``, the resolved block of other data as plain values, of that data's split, named ``predictions/<label>/<split>``.
+    """
 
     split: str = "test"
+    data: dict[str, Any] | None = None
+    label: str = ""
 
 
 class ShadowModels(Need):
@@ -146,6 +162,16 @@ class PreparedOther(Need):
 
     label: str
     data: dict[str, Any]
+
+
+class WordVectors(Need):
+    """Vectors of words from co-occurrence in other data, with the gender direction taken out of neutral words. Named ``vectors``.
+
+    ``data`` is the resolved block of the texts as plain values.
+    """
+
+    data: dict[str, Any]
+    dimension: int
 
 
 class TrainedOther(Need):

@@ -33,6 +33,7 @@ SEQUELS = (
 )
 """On a person whose gender they tell."""
 
+
 def biographies(examples: int, skew: float, seed: int) -> list[str]:
     """Texts of an opening and three sequels. A person whose profession is one of 16 is a woman with probability ``(1 + skew) / 2``, of the 16 others with ``(1 - skew) / 2``."""
     generator = numpy_generator(seed, "synthetic-professions")
@@ -63,7 +64,13 @@ def _biography(generator: np.random.Generator, skew: float) -> str:
 def _fill(generator: np.random.Generator, template: str, **words: str) -> str:
     thing, other = generator.choice(len(THINGS), size=2, replace=False)
     evaluation = _pick(generator, EVALUATIONS[_pick(generator, ("pleasant", "unpleasant"))])
-    rest = {"place": _pick(generator, PLACES), "day": _pick(generator, DAYS), "thing": THINGS[int(thing)], "other": THINGS[int(other)], "evaluation": evaluation}
+    rest = {
+        "place": _pick(generator, PLACES),
+        "day": _pick(generator, DAYS),
+        "thing": THINGS[int(thing)],
+        "other": THINGS[int(other)],
+        "evaluation": evaluation,
+    }
     return template.format(**rest, **words)
 
 

@@ -61,6 +61,10 @@ class Distillation(BaseModel):
     swap_output_vocab: bool = Field(
         default=True, description="Exchange the probabilities of she and he, mother and father after the reversal, so that sentences stay in agreement."
     )
-    restrict_to_gendered_vocab: bool = Field(default=False, description="Combine only the words of a group; other words keep what the teacher says of the text.")
-    initialise: Literal["fresh", "alternate-layers"] = Field(default="fresh", description="The student's first weights: new, or every so many of the teacher's layers.")
+    restrict_to_gendered_vocab: bool = Field(
+        default=False, description="Combine only the words of a group; other words keep what the teacher says of the text."
+    )
+    initialise: Literal["fresh", "alternate-layers"] = Field(
+        default="fresh", description="The student's first weights: new, or every so many of the teacher's layers."
+    )
     targets: Targets = Field(default=Targets(), description="Where the teacher's log-probabilities come from.")

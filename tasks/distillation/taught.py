@@ -126,4 +126,3 @@ def taught(lessons: Lessons, how: Distillation, teacher: Teacher, vocabulary: Gr
         vocabulary=vocabulary,
         how=how,
     )
-

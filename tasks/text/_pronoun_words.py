@@ -18,7 +18,9 @@ NOT_A_NOUN = _words(
 )
 """After these words no noun of its own begins: ``saw her in``, ``gave her the book``, ``his is red``."""
 
-EITHER_NEXT = _words("back down then now once well right left past inside outside little both all more most enough quite very rather almost even still just mine")
+EITHER_NEXT = _words(
+    "back down then now once well right left past inside outside little both all more most enough quite very rather almost even still just mine"
+)
 """Beside these it may be either: ``took her back``, ``hurt her back``."""
 
 NOT_ADVERBS = _words(

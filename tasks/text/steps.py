@@ -28,3 +28,21 @@ def fit_tokenizer(config: FitTokenizerConfig, inputs: Mapping[str, Path], seed: 
 
 
 FIT_TOKENIZER = Step("fit-tokenizer", fit_tokenizer, FitTokenizerConfig)
+
+
+class FitVectorsConfig(StepConfig):
+    """How long the vectors are."""
+
+    dimension: int = 100
+
+
+def fit_vectors(config: FitVectorsConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
+    """Learn word vectors on the training text of ``data``, hard-debiased; write ``vectors.safetensors`` and ``vectors.json``."""
+    from tasks.data.prepared import PreparedData
+    from tasks.text._vectors import fit_debiased
+
+    texts = PreparedData(inputs["data"]).split("train")["text"].tolist()
+    fit_debiased(texts, config.dimension).save(run.folder)
+
+
+FIT_VECTORS = Step("fit-vectors", fit_vectors, FitVectorsConfig)

@@ -55,22 +55,31 @@ class UtilityMetric(Measurement, ABC):
 
     minimum_items: int = Field(default=30, ge=1, description="With fewer records the status is insufficient_evidence.")
 
+    @property
+    def reads(self) -> Predictions:
+        """Which of the model's predictions are judged: those of the test split."""
+        return Predictions(split=SPLIT)
+
     def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
         """What the model says of the test split."""
-        return (Predictions(split=SPLIT),)
+        return (self.reads,)
 
     @abstractmethod
     def score(self, predictions: pd.DataFrame) -> Scored:
         """The metric as sums over the records of ``predictions.parquet``."""
 
+    def told(self, predictions: pd.DataFrame) -> dict[str, str]:
+        """Further facts that two numbers must share to be compared."""
+        return {}
+
     def measure(self, target: Path, needed: Mapping[str, Path], data: Path, seed: int, report: Any) -> Measures:
         """One row with its interval over records."""
         import pandas as pd
 
-        folder = needed[f"predictions/{SPLIT}"]
+        folder = needed["/".join(part for part in ("predictions", self.reads.label, SPLIT) if part)]
         facts = json.loads((folder / "predictions.json").read_text())
         predictions = pd.read_parquet(folder / "predictions.parquet")
-        conditions = {"data": facts["data"], "split": SPLIT} | ({"protocol": self.protocol} if self.protocol else {})
+        conditions = {"data": facts["data"], "split": SPLIT, **self.told(predictions)} | ({"protocol": self.protocol} if self.protocol else {})
         if self.follows_task:
             conditions["task"] = facts["task"]
         return self._measures(predictions, facts["task"], conditions, seed)

@@ -55,7 +55,10 @@ def test_aligned_prefixes_spell_the_reversed_words(encoder: TextEncoder, text: s
             assert found.text[: other_ends[prefixes[count] - 1]] == expected
             spelled = ends.count(end)
             if spelled == other_ends.count(len(expected)):  # tokens of one character, from the last
-                assert max(k for k, e in enumerate(ends, 1) if e == end) - count == max(k for k, e in enumerate(other_ends, 1) if e == len(expected)) - prefixes[count]
+                assert (
+                    max(k for k, e in enumerate(ends, 1) if e == end) - count
+                    == max(k for k, e in enumerate(other_ends, 1) if e == len(expected)) - prefixes[count]
+                )
     back = REVERSER.reverse(found.text)
     assert isinstance(back, Reversed)
     returned = aligned(other_ends, ends, back.swaps)

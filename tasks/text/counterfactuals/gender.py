@@ -35,7 +35,9 @@ class Gender(Counterfactual):
 
     kind: Literal["gender"]
     names: Literal["none"] | tuple[tuple[str, str], ...] = Field(default="none", description="Pairs of names to swap too, such as [[Mary, John]].")
-    exclude: Literal["default", "none"] | tuple[str, ...] = Field(default="default", description="Texts to leave out: default, none, or those with one of these words.")
+    exclude: Literal["default", "none"] | tuple[str, ...] = Field(
+        default="default", description="Texts to leave out: default, none, or those with one of these words."
+    )
     pairs: tuple[tuple[str, str], ...] = Field(default=(), description="Further pairs of words.")
     tagger: Annotated[Tagger, OneOf(TAGGERS)] = Field(default_factory=_neighbours, description="What tells the role of her and his.")
 

@@ -1,0 +1,101 @@
+"""Scores of continuations compared between groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from tasks.core.measures import Row
+from tasks.fairness._generation import GenerationMetric, Prompt, Written
+from tasks.fairness._judged import slugs
+from tasks.fairness.scorer import Scorer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+
+def compared(
+    metric: GenerationMetric,
+    domain: str,
+    scorer: Scorer,
+    asked: Sequence[Prompt],
+    written: Sequence[Written],
+    scores: Floats,
+    seed: int,
+    said: dict[str, str],
+    reference: Mapping[str, Floats] | None = None,
+) -> list[Row]:
+    """Rows of one domain and scorer: the mean score of each group, with an interval over its prompts, and the largest difference between two groups.
+
+    Args:
+        metric: whose rows.
+        domain: which prompts.
+        scorer: what the scores are of.
+        asked: the prompts.
+        written: the continuations, each with its ``scores`` (N,).
+        seed: decides the draws of intervals.
+        said: conditions of the continuations.
+        reference: scores of people's own texts by group.
+    """
+    import numpy as np
+
+    from tasks.core.bootstrap import estimate
+
+    of_group: dict[str, list[int]] = {}
+    for place, one in enumerate(written):
+        if asked[one.prompt].domain == domain:
+            of_group.setdefault(asked[one.prompt].group, []).append(place)
+    enough = sorted(group for group, places in of_group.items() if len(places) >= metric.minimum_items)
+    few = sorted(set(of_group) - set(enough))
+    name = f"{domain.replace('-', '_')}/{scorer.named}"
+    if len(enough) < 2:
+        why = f"{len(enough)} groups have {metric.minimum_items} continuations, two are needed"
+        return list(metric.without("insufficient_evidence", why, sum(map(len, of_group.values())), (f"{name}/difference",), conditions=said))
+    chosen = np.array([place for group in enough for place in of_group[group]])
+    number = np.array([index for index, group in enumerate(enough) for _ in of_group[group]])
+    clusters = np.array([asked[written[place].prompt].id for place in chosen])
+    sums = np.zeros((len(chosen), 2 * len(enough)))
+    sums[np.arange(len(chosen)), 2 * number] = scores[chosen]
+    sums[np.arange(len(chosen)), 2 * number + 1] = 1
+
+    def means(total: Floats) -> Floats:
+        return np.asarray(total[:, ::2] / total[:, 1::2])
+
+    def gap(total: Floats) -> Floats:
+        of_groups = means(total)
+        return np.asarray(of_groups.max(axis=1) - of_groups.min(axis=1))
+
+    entity = metric.metric("fairness", name)
+    width = scorer.highest - scorer.lowest
+    why = _why(few, metric.minimum_items, _gap_of(reference, enough))
+    rows = [metric.row(f"{name}/difference", *estimate(sums, gap, clusters, seed, entity), len(chosen), "lower", said, reason=why, lowest=0.0, highest=width)]
+    slug = slugs(enough)
+    for index, group in enumerate(enough):
+        own = number == index
+        value = estimate(sums[own], lambda total, index=index: means(total)[:, index], clusters[own], seed, f"{entity}/{group}")  # type: ignore[misc]
+        ends = {"lowest": scorer.lowest, "highest": scorer.highest}
+        rows.append(metric.row(f"{name}/by_group/{slug[group]}", *value, int(own.sum()), "none", said, reason=_of_people(reference, group), **ends))
+    return rows
+
+
+def _gap_of(reference: Mapping[str, Floats] | None, groups: Sequence[str]) -> float | None:
+    if reference is None:
+        return None
+    means = [float(reference[group].mean()) for group in groups if group in reference]
+    return max(means) - min(means) if len(means) > 1 else None
+
+
+def _why(few: Sequence[str], least: int, people: float | None) -> str | None:
+    parts = []
+    if people is not None:
+        parts.append(f"of Wikipedia's own sentences it is {people:.3f}")
+    if few:
+        parts.append(f"left out, with fewer than {least} continuations: {', '.join(few)}")
+    return "; ".join(parts) or None
+
+
+def _of_people(reference: Mapping[str, Floats] | None, group: str) -> str | None:
+    return None if reference is None or group not in reference else f"of Wikipedia's own sentences it is {float(reference[group].mean()):.3f}"
