@@ -40,6 +40,12 @@ class Targets(BaseModel):
     most_mib: int = Field(default=2048, ge=1, le=1_000_000, description="auto stores up to this many MiB.")
 
 
+def _plain() -> Combiner:
+    found = COMBINERS.parse({"kind": "none"})
+    assert isinstance(found, Combiner)
+    return found
+
+
 class Distillation(BaseModel):
     """What a student learns from its teacher.
 
@@ -53,7 +59,7 @@ class Distillation(BaseModel):
     temperature: float = Field(default=2.0, gt=0, le=100, description="Both distributions are softened by it.")
     weights: Weights = Field(default=Weights(), description="Terms of the loss.")
     combiner: Annotated[Combiner, OneOf(COMBINERS)] = Field(
-        default_factory=lambda: COMBINERS.parse({"kind": "none"}), description="How what the teacher says after text and reversal becomes one target."
+        default_factory=_plain, description="How what the teacher says after text and reversal becomes one target."
     )
     apply_to: Literal["original", "augmented", "both"] = Field(
         default="original", description="The student learns on the texts, on their reversals (where a text has one), or on both."

@@ -95,11 +95,10 @@ class DistillationLoss:
         weights, temperature = self.how.weights, self.how.temperature
         total = torch.zeros(len(batch["input_ids"]), device=logits["lm"].device)
         taught = batch.get("taught")
-        count = taught.sum(dim=1).clamp(min=1) if taught is not None else None
         if weights.kl and taught is not None:
             said = (logits["lm"][:, :-1].float() / temperature).log_softmax(dim=-1)
             divergence = -(batch["teacher"] * said).sum(dim=-1) - batch["entropy"]
-            total = total + weights.kl * temperature**2 * (divergence * taught).sum(dim=1) / count
+            total = total + weights.kl * temperature**2 * (divergence * taught).sum(dim=1) / taught.sum(dim=1).clamp(min=1)
         if weights.cross_entropy:
             nats, tokens = next_token_nats(logits["lm"], batch)
             total = total + weights.cross_entropy * nats / tokens.clamp(min=1)

@@ -53,7 +53,7 @@ class OnlineTeacher:
     @torch.no_grad()
     def ask(self, windows: Tensor, longest: int) -> Said:
         """One forward pass over the distinct windows."""
-        distinct, back = windows.unique(return_inverse=True)
+        distinct, back = torch.unique(windows, return_inverse=True)
         batch = self._encoded.batch(distinct, self._device)
         found = self._network(**network_inputs(batch))
         log_probs = _fitted(found["lm"].float().log_softmax(dim=-1), longest)

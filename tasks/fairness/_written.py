@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.core.measures import Row
 from tasks.fairness._generation import GenerationMetric, Prompt, Written
@@ -70,13 +70,13 @@ def compared(
 
     entity = metric.metric("fairness", name)
     width = scorer.highest - scorer.lowest
-    why = _why(few, metric.minimum_items, _gap_of(reference, enough))
-    rows = [metric.row(f"{name}/difference", *estimate(sums, gap, clusters, seed, entity), len(chosen), "lower", said, reason=why, lowest=0.0, highest=width)]
+    left_out = _why(few, metric.minimum_items, _gap_of(reference, enough))
+    rows = [metric.row(f"{name}/difference", *estimate(sums, gap, clusters, seed, entity), len(chosen), "lower", said, reason=left_out, lowest=0.0, highest=width)]
     slug = slugs(enough)
     for index, group in enumerate(enough):
         own = number == index
         value = estimate(sums[own], lambda total, index=index: means(total)[:, index], clusters[own], seed, f"{entity}/{group}")  # type: ignore[misc]
-        ends = {"lowest": scorer.lowest, "highest": scorer.highest}
+        ends: dict[str, Any] = {"lowest": scorer.lowest, "highest": scorer.highest}
         rows.append(metric.row(f"{name}/by_group/{slug[group]}", *value, int(own.sum()), "none", said, reason=_of_people(reference, group), **ends))
     return rows
 

@@ -143,8 +143,8 @@ def _information(counts: csr_matrix) -> csr_matrix:
 
 def _units(rows: Floats) -> Floats:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    return np.asarray(np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0))
 
 
 def _unit(row: Floats) -> Floats:
-    return _units(row[None])[0]
+    return np.asarray(_units(row[None])[0])

@@ -119,7 +119,7 @@ class ProfessionPolarity(GenerationMetric):
             few = f"{n} gendered continuations, {self.minimum_items} are needed"
             return self.without("insufficient_evidence", few, n, ("score", "worst_group"), conditions=said)
         entity = self.metric("fairness")
-        ends = {"lowest": 0.0, "highest": 1.0}
+        ends: dict[str, Any] = {"lowest": 0.0, "highest": 1.0}
         mean = estimate(sums, lambda total: middle(ratios(total)), clusters, seed, entity)
         least = estimate(sums, lambda total: least_of(ratios(total)), clusters, seed, f"{entity}/least")
         rows = [
@@ -146,7 +146,7 @@ def ratios(total: Floats) -> Floats:
 
     female, male = total[:, ::2], total[:, 1::2]
     most = np.maximum(female, male)
-    return np.divide(np.minimum(female, male), most, out=np.full_like(most, np.nan), where=most > 0)
+    return np.asarray(np.divide(np.minimum(female, male), most, out=np.full_like(most, np.nan), where=most > 0))
 
 
 def middle(found: Floats) -> Floats:
@@ -155,7 +155,7 @@ def middle(found: Floats) -> Floats:
 
     known = ~np.isnan(found)
     count = known.sum(axis=1)
-    return np.divide(np.where(known, found, 0).sum(axis=1), count, out=np.full(len(found), np.nan), where=count > 0)
+    return np.asarray(np.divide(np.where(known, found, 0).sum(axis=1), count, out=np.full(len(found), np.nan), where=count > 0))
 
 
 def least_of(found: Floats) -> Floats:

@@ -63,7 +63,8 @@ class NeighbourRules(Tagger):
     @staticmethod
     def _following(text: str, end: int) -> list[str]:
         """Up to four words after a place, as far as only blanks are between."""
-        rest, words, place = text[end : end + LOOKED_ON], [], 0
+        rest, place = text[end : end + LOOKED_ON], 0
+        words: list[str] = []
         while len(words) < WORDS_ON and (found := _AFTER.match(rest, place)):
             words.append(found.group(1).lower())
             place = found.end()
