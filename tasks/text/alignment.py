@@ -105,4 +105,4 @@ def _within(ends: Sequence[int], place: int, start: int, end: int) -> tuple[int,
 
 def _place(prefix: int, start: int, head: int, length: int) -> int:
     place = prefix - start - 1 + head if prefix != NOWHERE else NOWHERE
-    return place if 0 <= place < length else NOWHERE
+    return place if 0 <= place < length - 1 else NOWHERE
