@@ -10,6 +10,7 @@ from specs.schemas.debiased_distillation import DebiasedDistillationStudy
 from tasks.core.graph import Graph, Node, TrialGraph
 from tasks.distillation.distillation import Targets
 from tasks.distillation.steps import DISTIL, TEACH, DistilConfig, TeachConfig
+from tasks.fairness.steps import MITIGATE, MitigateConfig
 from tasks.models.steps import LOAD, LoadConfig
 from tasks.privacy.mechanisms.none import NoPrivacy
 from tasks.training.steps import TRAIN, TrainConfig
@@ -41,7 +42,11 @@ def train(graph: Graph, study: DebiasedDistillationStudy, seed: int, label: str,
         distillation=study.distillation,
     )
     inputs = {"data": data, "teacher": teacher, "lessons": lessons, **model_inputs(graph, study.student, imported, label)}
-    return data, graph.add(DISTIL, config, inputs, seed, f"distil {label}")
+    student = graph.add(DISTIL, config, inputs, seed, f"distil {label}")
+    if not type(study.mitigation).changes:
+        return data, student
+    mitigation = MitigateConfig(mitigation=study.mitigation, counterfactual=study.counterfactual)
+    return data, graph.add(MITIGATE, mitigation, {"model": student, "data": data}, seed, f"{study.mitigation.kind} {label}")
 
 
 def _teacher(graph: Graph, study: DebiasedDistillationStudy, seed: int, label: str, imported: Mapping[str, Node], data: Node) -> Node:

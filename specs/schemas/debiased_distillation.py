@@ -12,6 +12,8 @@ from specs.schemas.study import Study
 from tasks.core.component import OneOf
 from tasks.data.dataset import DATASETS, Dataset
 from tasks.distillation.distillation import Distillation
+from tasks.fairness.mitigation import MITIGATIONS, Mitigation
+from tasks.fairness.mitigations.none import NoMitigation
 from tasks.models.model import MODELS, Model
 from tasks.privacy.account import Account
 from tasks.privacy.mechanisms.none import NoPrivacy
@@ -50,6 +52,9 @@ class DebiasedDistillationStudy(Study):
     distillation: Distillation = Field(default=Distillation(), description="What the student learns of the teacher.")
     privacy: Annotated[Privacy, OneOf(PRIVACY)] = Field(
         default_factory=lambda: NoPrivacy(kind="none"), description="The mechanism that the student is trained under; none trains without a guarantee."
+    )
+    mitigation: Annotated[Mitigation, OneOf(MITIGATIONS)] = Field(
+        default_factory=lambda: NoMitigation(kind="none"), description="What is done to the trained student: none, erase or self-debias."
     )
     utility: UtilityList
     attacks: AttackList

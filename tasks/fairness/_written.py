@@ -71,7 +71,9 @@ def compared(
     entity = metric.metric("fairness", name)
     width = scorer.highest - scorer.lowest
     left_out = _why(few, metric.minimum_items, _gap_of(reference, enough))
-    rows = [metric.row(f"{name}/difference", *estimate(sums, gap, clusters, seed, entity), len(chosen), "lower", said, reason=left_out, lowest=0.0, highest=width)]
+    rows = [
+        metric.row(f"{name}/difference", *estimate(sums, gap, clusters, seed, entity), len(chosen), "lower", said, reason=left_out, lowest=0.0, highest=width)
+    ]
     slug = slugs(enough)
     for index, group in enumerate(enough):
         own = number == index

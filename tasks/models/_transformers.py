@@ -26,6 +26,7 @@ class EncoderNetwork(nn.Module):
 
     def __init__(self, body: nn.Module, heads: nn.Module, first_position: int = 0, causal: bool = False) -> None:
         super().__init__()
+        self.eraser: nn.Module | None = None
         self.body = body
         self.first_position = first_position
         self.causal = causal
@@ -35,7 +36,7 @@ class EncoderNetwork(nn.Module):
         """(B, L, H) of the last layer. Positions are given with a batch dimension: per-example gradients need it."""
         mask = _whole_mask(attention_mask, self.causal) if self.whole_mask else attention_mask
         found: Tensor = self.body(input_ids=input_ids, attention_mask=mask, position_ids=position_ids + self.first_position).last_hidden_state
-        return found
+        return self.eraser(found) if self.eraser is not None else found
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
         """What the heads answer."""
@@ -78,17 +79,22 @@ class CausalNetwork(nn.Module):
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
+        self.eraser: nn.Module | None = None
         self.body = body
 
     def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
         """(B, L, H) of the last layer."""
         found: Tensor = self._ask(input_ids, attention_mask, position_ids, output_hidden_states=True).hidden_states[-1]
-        return found
+        return self.erased(found)
+
+    def erased(self, states: Tensor) -> Tensor:
+        """States as its answers see them."""
+        return self.eraser(states) if self.eraser is not None else states
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
         """Next-token logits."""
         found = self._ask(input_ids, attention_mask, position_ids, output_hidden_states=self.tell_states)
-        return {"lm": found.logits, "states": found.hidden_states[-1]} if self.tell_states else {"lm": found.logits}
+        return {"lm": found.logits, "states": self.erased(found.hidden_states[-1])} if self.tell_states else {"lm": found.logits}
 
     def _ask(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor, **rest: bool) -> Any:
         mask = _whole_mask(attention_mask, causal=True) if self.whole_mask else attention_mask

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import load_model as load_weights
 from safetensors.torch import save_model as save_weights
 
+from tasks.models.amending import amend, amendments
 from tasks.models.model import MODELS, Architecture, ModelError, Started, TaskShape
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class LoadedModel:
 
 def save_model(folder: Path, started: Started, shape: TaskShape, privacy: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """Write ``config.json``, ``model.safetensors``, ``tokenizer/``, ``labels.json``, ``privacy.json`` and ``data.json``."""
-    _write(folder / "config.json", {"model": started.model.model_dump(mode="json"), "task": shape.task})
+    amended = amendments(started.network)
+    _write(folder / "config.json", {"model": started.model.model_dump(mode="json"), "task": shape.task, **({"amended": amended} if amended else {})})
     _write(folder / "labels.json", {"labels": shape.labels, "slots": shape.slots})
     _write(folder / "privacy.json", privacy)
     _write(folder / "data.json", data)
@@ -58,6 +60,7 @@ def load_model(folder: Path, device: str) -> LoadedModel:
     shape = TaskShape(config["task"], tuple(answers["labels"]), tuple(answers["slots"]))
     encoder = model.tokenizer.build(folder / "tokenizer")
     network = model.rebuild(shape, encoder, folder)
+    amend(network, config.get("amended", {}))
     load_weights(network, str(folder / WEIGHTS))
     return LoadedModel(model, encoder, network.to(device).eval(), shape, config)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from torch import nn
 
 from tasks.core.seeds import torch_seeded
+from tasks.models.amending import erase
 from tasks.models.artifact import load_model
 from tasks.models.model import Model, ModelError, Started, TaskShape
 
@@ -35,6 +36,8 @@ class Continued(Model):
             raise ModelError(f"a model of kind '{loaded.model.kind}' does not serve task '{shape.task}'; it serves {', '.join(loaded.model.tasks)}")
         with torch_seeded(seed, "initialise"):
             network = loaded.model.rebuild(shape, loaded.encoder, inputs["base"], seed)
+        if (eraser := getattr(loaded.network, "eraser", None)) is not None:
+            erase(network, eraser.matrix, eraser.shift)
         lacking = body(network).load_state_dict(body(loaded.network).state_dict(), strict=False).missing_keys
         if any(not name.startswith("pooler.") for name in lacking):  # a pooler is made by some libraries' bodies, and nothing reads it
             raise ModelError(f"the body of this '{loaded.model.kind}' cannot be carried over from task '{loaded.shape.task}' to '{shape.task}'")

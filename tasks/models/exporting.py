@@ -147,8 +147,8 @@ def _body(loaded: LoadedModel) -> Any:
     """The network as transformers has it, adapters merged into the weights of a copy; None where it has no such architecture."""
     from tasks.models._transformers import CausalNetwork, EncoderNetwork
 
-    if not isinstance(loaded.network, CausalNetwork | EncoderNetwork):
-        return None
+    if not isinstance(loaded.network, CausalNetwork | EncoderNetwork) or loaded.network.eraser is not None:
+        return None  # transformers has no map between a body's states and its answers
     body: Any = loaded.network.body
     return copy.deepcopy(body).merge_and_unload() if hasattr(body, "merge_and_unload") else body
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from tasks.core.seeds import torch_seeded
+from tasks.models.amending import doubt_of, doubting
 from tasks.models.decoding import Decoding
 from tasks.text.tokenizer import TextEncoder
 
@@ -50,7 +51,8 @@ def continuations(
         progress: told how many prompts are done.
     """
     rows = [[*encoder.head, *encoder.pieces(prompt.rstrip())[0]] for prompt in prompts]
-    room = encoder.max_tokens - decoding.max_new_tokens
+    doubt = doubt_of(network)
+    room = encoder.max_tokens - decoding.max_new_tokens - (len(encoder.pieces(doubt.prefix)[0]) if doubt else 0)
     order = sorted((place for place, ids in enumerate(rows) if 0 < len(ids) <= room), key=lambda place: len(rows[place]))
     found: list[Continued] = [Continued(None)] * len(rows)
     done, group = 0, 0
@@ -75,9 +77,11 @@ def _alike(order: Sequence[int], rows: Sequence[Sequence[int]], start: int, toke
 
 @torch.no_grad()
 def _generated(network: Any, ids: torch.Tensor, encoder: TextEncoder, decoding: Decoding, samples: int) -> list[list[int]]:
+    from transformers import LogitsProcessorList
     from transformers.utils import logging
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # it warns of padding where a model says its end, which is padding's id, itself
+    doubt = doubt_of(network)
     end = encoder.tail[0] if encoder.tail else encoder.pad_id
     drawn = {} if decoding.greedy else {"top_p": decoding.top_p, "top_k": decoding.top_k or 0, "temperature": decoding.temperature}
     found = network.body.generate(
@@ -89,7 +93,7 @@ def _generated(network: Any, ids: torch.Tensor, encoder: TextEncoder, decoding: 
         pad_token_id=encoder.pad_id,
         eos_token_id=end,
         use_cache=True,
-        logits_processor=getattr(network, "processors", None),
+        logits_processor=LogitsProcessorList([doubting(network, encoder, doubt)]) if doubt is not None else None,
         **drawn,
     )[:, ids.shape[1] :]
     if decoding.greedy and samples > 1:

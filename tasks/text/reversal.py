@@ -74,7 +74,11 @@ class Reverser:
         excluded: Callable[[str, Sequence[Span]], bool] | None = None,
         tagger: Tagger,
     ) -> None:
-        self.partners = _involution(pairs)
+        given = tuple(pairs)
+        self.partners = _involution(given)
+        self._sides = {
+            word.lower(): side for pair in (*given, *((("her", "his"), ("hers", "him")) if pronouns else ())) for word, side in zip(pair, (1, -1), strict=True)
+        }
         self.pronouns = pronouns
         self._tagger, self._excluded = tagger, excluded
         self._partner = {form: _cased(form, word) for own, word in self.partners.items() for form in _forms(own)}
@@ -104,6 +108,14 @@ class Reverser:
             return UNCLEAR
         made = Reversed(swapped(text, swaps), tuple(swaps))  # type: ignore[arg-type]
         return made if self._returns(text, made) else UNCLEAR
+
+    def lean(self, text: str) -> int:
+        """How many more words of the first group than of the second a text has; of pairs as they were given, and of her and hers against his and him."""
+        side = 0
+        for start, end in self._places(text):
+            word = text[start:end].lower()
+            side += self._sides.get(word, 0)
+        return side
 
     def _places(self, text: str) -> list[Span]:
         return [found.span() for found in _WORD.finditer(text) if found.group() in self._known and _stands_alone(text, *found.span())]
