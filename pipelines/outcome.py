@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines import narrating
 from pipelines.datarules import DataChecks
@@ -39,6 +39,7 @@ from tasks.runtime.mlflow_.registry import MODEL_FOLDER
 from tasks.runtime.mlflow_.runs import PRODUCED_BY, Recorder, source_tags
 from tasks.runtime.mlflow_.streaming import Streams
 
+Kept = TypeVar("Kept")
 RECORDED, FAILURE = "assay.recorded", "failure"
 
 
@@ -194,6 +195,7 @@ class Submission:
             mlflow_run=run,
             courses=self._courses(planned) if complete else {},
             items=self._items(planned) if complete else {},
+            samples=self._by_metric(planned, Measures.load_samples) if complete else {},
         )
 
     def _courses(self, planned: PlannedTrial) -> dict[str, tuple[tuple[float, float], ...]]:
@@ -205,9 +207,13 @@ class Submission:
         study = planned.trial.study
         if not study.headlines() or len(self.plan.loaded.study.sweep.seeds) >= FEWEST_SEEDS:
             return {}
+        return self._by_metric(planned, Measures.load_items)
+
+    def _by_metric(self, planned: PlannedTrial, load: Callable[[Path], Kept]) -> dict[str, Kept]:
+        """What a trial's fairness metrics keep beside their numbers, by the name that begins those; of metrics that keep any."""
         measured = [(node.config.measurement, node.key) for node in planned.graph.measured if isinstance(node.config, MeasureConfig)]
-        found = {metric.metric("fairness"): Measures.load_items(self.plan.store.open(key)) for metric, key in measured if isinstance(metric, FairnessMetric)}
-        return {name: items for name, items in found.items() if items}
+        found = {metric.metric("fairness"): load(self.plan.store.open(key)) for metric, key in measured if isinstance(metric, FairnessMetric)}
+        return {name: kept for name, kept in found.items() if kept}
 
     def _recorded(self, planned: PlannedTrial) -> Recorded:
         rows = {row.name: row for row in self.rows(planned)}

@@ -1,4 +1,4 @@
-"""The DAG of kind debiased-distillation: prepare -> teacher -> teach (reverse, ask the teacher) -> distil -> {utility, attacks, fairness}."""
+"""The DAG of kind debiased-distillation: prepare -> teacher -> lessons (reverse, align) -> teach -> distil -> {utility, attacks, fairness}."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from functools import partial
 from pipelines.dags.shared import measure, model_inputs, prepare
 from specs.schemas.debiased_distillation import DebiasedDistillationStudy
 from tasks.core.graph import Graph, Node, TrialGraph
-from tasks.distillation.distillation import Targets
-from tasks.distillation.steps import DISTIL, TEACH, DistilConfig, TeachConfig
+from tasks.distillation.steps import DISTIL, LESSONS, TEACH, DistilConfig, LessonsConfig, TeachConfig
 from tasks.fairness.steps import MITIGATE, MitigateConfig
 from tasks.models.steps import LOAD, LoadConfig
 from tasks.privacy.mechanisms.none import NoPrivacy
@@ -27,11 +26,12 @@ def trial_graph(graph: Graph, study: DebiasedDistillationStudy, seed: int, label
 
 
 def train(graph: Graph, study: DebiasedDistillationStudy, seed: int, label: str, imported: Mapping[str, Node]) -> tuple[Node, Node]:
-    """The prepared data and the student's model artifact. Arms that differ in the student alone share teacher and lessons."""
+    """The prepared data and the student's model artifact. Arms that differ in the student alone share teacher and lessons, and like targets."""
     data = prepare(graph, study.data, seed, label)
     teacher = _teacher(graph, study, seed, label, imported, data)
-    targets = Targets(keep="online") if study.distillation.weights.hidden else study.distillation.targets
-    lessons = graph.add(TEACH, TeachConfig(counterfactual=study.counterfactual, targets=targets), {"data": data, "teacher": teacher}, None, f"teach {label}")
+    lessons = graph.add(LESSONS, LessonsConfig(counterfactual=study.counterfactual), {"data": data, "teacher": teacher}, None, f"lessons {label}")
+    teaching = TeachConfig(counterfactual=study.counterfactual, distillation=study.distillation.of_targets())
+    targets = graph.add(TEACH, teaching, {"lessons": lessons, "teacher": teacher}, None, f"teach {label}")
     config = DistilConfig(
         model=study.student,
         training=study.training,
@@ -41,7 +41,7 @@ def train(graph: Graph, study: DebiasedDistillationStudy, seed: int, label: str,
         counterfactual=study.counterfactual,
         distillation=study.distillation,
     )
-    inputs = {"data": data, "teacher": teacher, "lessons": lessons, **model_inputs(graph, study.student, imported, label)}
+    inputs = {"data": data, "teacher": teacher, "lessons": lessons, "targets": targets, **model_inputs(graph, study.student, imported, label)}
     student = graph.add(DISTIL, config, inputs, seed, f"distil {label}")
     if not type(study.mitigation).changes:
         return data, student

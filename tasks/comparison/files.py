@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.comparison.comparison import Comparison
+from tasks.comparison.continuations import Continuations
 from tasks.comparison.correlation import Cell, Correlations, Score
 from tasks.comparison.drawing import Plot
 
 JSON, CSV, TRIALS, REPORT, PLOTS = "comparison.json", "comparison.csv", "trials.csv", "report.html", "plots"
-CORRELATIONS, SCORES = "correlations.csv", "scores.csv"
+CORRELATIONS, SCORES, CONTINUATIONS = "correlations.csv", "scores.csv", "continuations.json"
 
 
-def write_files(comparison: Comparison, folder: Path) -> None:
+def write_files(comparison: Comparison, folder: Path, written: Sequence[Continuations] = ()) -> None:
     """Write ``comparison.json``, ``comparison.csv``, ``trials.csv``, ``report.html`` and ``plots/*.svg``, the plots of the report.
 
-    A study that correlates metrics over models has ``correlations.csv`` and ``scores.csv`` too, the long table from which they are.
+    A study that correlates metrics over models has ``correlations.csv`` and ``scores.csv`` too, the long table from which they are. One whose models
+    wrote texts that are kept has ``continuations.json``: those that the report shows.
     """
     from tasks.comparison.columns import columns
     from tasks.comparison.plots import plots
@@ -29,8 +32,11 @@ def write_files(comparison: Comparison, folder: Path) -> None:
     if comparison.correlations is not None:
         _write_correlations(comparison.correlations, folder / CORRELATIONS)
         _write_scores(comparison.correlations, folder / SCORES)
+    if written:
+        told = [one.model_dump(mode="json") for one in written]
+        (folder / CONTINUATIONS).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     drawn = plots(comparison, columns(comparison))
-    (folder / REPORT).write_text(report(comparison, drawn), encoding="utf-8")
+    (folder / REPORT).write_text(report(comparison, drawn, written), encoding="utf-8")
     _write_plots(drawn, folder / PLOTS)
 
 

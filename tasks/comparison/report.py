@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.comparison.agreement import LEVEL, NAMES, decimals, ends, pair_of
 from tasks.comparison.cells import CONFOUNDED, basis, cell, written
-from tasks.comparison.columns import Column, columns, split_group
+from tasks.comparison.columns import Column, columns, split_group, words
 from tasks.comparison.comparison import SPENT, Comparison, Difference
+from tasks.comparison.continuations import LONGEST, Continuations
 from tasks.comparison.drawing import Plot
 from tasks.comparison.frontier import BLIND_AUC
 from tasks.comparison.glossary import glossary
@@ -33,13 +34,15 @@ FAMILIES = ("utility", "fairness", PRIVACY, ATTACKS)
 """The order of the tables; others follow."""
 
 
-def report(comparison: Comparison, drawn: Sequence[Plot]) -> str:
-    """The page with its plots."""
+def report(comparison: Comparison, drawn: Sequence[Plot], written: Sequence[Continuations] = ()) -> str:
+    """The page with its plots, and with what models wrote where that is kept."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals.update(cell=cell, difference=_difference, status=_status, CONFOUNDED=CONFOUNDED, LEVEL=LEVEL, MOST_ANSWERS=MOST_ANSWERS)
-    environment.globals.update(METHODS=NAMES, decimals=decimals, ends=ends, pair_of=pair_of, with_interval=with_interval, number=number)
+    environment.globals.update(
+        METHODS=NAMES, decimals=decimals, ends=ends, pair_of=pair_of, with_interval=with_interval, number=number, words=words, LONGEST_TEXT=LONGEST
+    )
     environment.filters["p"] = _p
     environment.filters["breakable"] = _breakable
     found = columns(comparison)
@@ -63,6 +66,7 @@ def report(comparison: Comparison, drawn: Sequence[Plot]) -> str:
         "conditions": _conditions(comparison, found),
         "failed": [trial for trial in comparison.trials if trial.status == "failed"],
         "summary": _summary(comparison, found),
+        "continuations": written,
     }
     return environment.get_template(TEMPLATE).render(values)
 

@@ -89,6 +89,8 @@ class TrialResult:
 
     ``items`` are, by the name that begins a measurement's metrics (``fairness/stereoset``), its columns over items: ``id``, numbers, and
     ``cluster`` where items are drawn in groups. They are needed for differences over the same items alone.
+    ``samples`` are, by the same names, texts that its model wrote, for people to read: ``id``, ``group``, ``prompt`` and ``text``. A model of private data
+    has none.
     """
 
     arm: str
@@ -98,3 +100,4 @@ class TrialResult:
     mlflow_run: str = ""
     courses: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     items: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
+    samples: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tasks.comparison.compare import compare
 from tasks.comparison.comparison import Comparison
+from tasks.comparison.continuations import continuations
 from tasks.comparison.files import write_files
 from tasks.comparison.results import StudyFacts, TrialResult
 
@@ -14,5 +15,5 @@ from tasks.comparison.results import StudyFacts, TrialResult
 def reduce_comparison(facts: StudyFacts, trials: Sequence[TrialResult], folder: Path) -> Comparison:
     """Compare the trials and write the files of the comparison into a folder."""
     comparison = compare(facts, trials)
-    write_files(comparison, folder)
+    write_files(comparison, folder, continuations(facts, trials))
     return comparison

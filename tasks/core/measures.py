@@ -79,7 +79,7 @@ class Measures:
         courses = {"courses": {name: list(course) for name, course in self.courses.items()}} if self.courses else {}
         (folder / "measures.json").write_text(json.dumps({"rows": rows, **courses}, indent=1) + "\n")
         if self.samples:
-            (folder / SAMPLES).write_text(json.dumps([dict(sample) for sample in self.samples], indent=1, ensure_ascii=False) + "\n")
+            (folder / SAMPLES).write_text(json.dumps([dict(sample) for sample in self.samples], indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         if self.items:
             import pyarrow as pa
             import pyarrow.parquet as pq
@@ -103,7 +103,7 @@ class Measures:
     def load_samples(folder: Path) -> list[dict[str, str]]:
         """The texts of a saved folder; none where it has none."""
         path = folder / SAMPLES
-        return json.loads(path.read_text()) if path.exists() else []
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
     @staticmethod
     def load_courses(folder: Path) -> dict[str, tuple[tuple[float, float], ...]]:

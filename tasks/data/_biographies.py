@@ -35,7 +35,10 @@ SEQUELS = (
 
 
 def biographies(examples: int, skew: float, seed: int) -> list[str]:
-    """Texts of an opening and three sequels. A person whose profession is one of 16 is a woman with probability ``(1 + skew) / 2``, of the 16 others with ``(1 - skew) / 2``."""
+    """Texts of an opening and three sequels.
+
+    A person whose profession is one of 16 is a woman with probability ``(1 + skew) / 2``, of the 16 others with ``(1 - skew) / 2``.
+    """
     generator = numpy_generator(seed, "synthetic-professions")
     return [_biography(generator, skew) for _ in range(examples)]
 

@@ -74,3 +74,10 @@ class Distillation(BaseModel):
         default="fresh", description="The student's first weights: new, or every so many of the teacher's layers."
     )
     targets: Targets = Field(default=Targets(), description="Where the teacher's log-probabilities come from.")
+
+    def of_targets(self) -> Distillation:
+        """What decides the targets, all else as by default: students that differ in the rest share them. With states to compare nothing is stored."""
+        decisive = {"combiner", "apply_to", "targets"} | ({"swap_output_vocab", "restrict_to_gendered_vocab"} if self.combiner.reads_reversal else set())
+        kept = {name: getattr(self, name) for name in decisive}
+        asked = {"targets": Targets(keep="online")} if self.weights.hidden else {}
+        return Distillation.model_construct(**{**dict(Distillation()), **kept, **asked})

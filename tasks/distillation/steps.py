@@ -1,4 +1,4 @@
-"""The steps of distillation: lessons with what the teacher says of them, and the student's training."""
+"""The steps of distillation: lessons, what the teacher says of them, and the student's training."""
 
 from __future__ import annotations
 
@@ -8,35 +8,57 @@ from typing import Annotated
 
 from tasks.core.component import OneOf
 from tasks.core.step import Step, StepConfig, StepRun
-from tasks.distillation.distillation import Distillation, Targets
+from tasks.distillation.distillation import Distillation
 from tasks.text.counterfactual import COUNTERFACTUALS, Counterfactual
 from tasks.training.steps import TrainConfig
 
 
-class TeachConfig(StepConfig):
-    """Which words are swapped, and what is kept of the teacher's answers."""
+class LessonsConfig(StepConfig):
+    """Which words are swapped."""
 
     counterfactual: Annotated[Counterfactual, OneOf(COUNTERFACTUALS)]
-    targets: Targets
 
 
-def teach(config: TeachConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
-    """Reverse the training texts of ``data``; write the lessons and, where they shall be kept, what the ``teacher`` says of all of them."""
+def make(config: LessonsConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
+    """Reverse the training texts of ``data`` and align both in the tokens of the ``teacher``; write the lessons."""
     from functools import partial
 
     from tasks.data.prepared import PreparedData
     from tasks.distillation.lessons import make_lessons
-    from tasks.distillation.teacher import size_mib, store
     from tasks.models.artifact import load_model
 
-    loaded = load_model(inputs["teacher"], run.device)
     texts = PreparedData(inputs["data"]).split("train")["text"].tolist()
-    lessons = make_lessons(texts, loaded.encoder, config.counterfactual.reverser(), partial(run.report.progress, note="reversing texts"))
-    lessons.save(run.folder)
-    targets = config.targets
-    fits = size_mib(lessons, loaded.encoder.vocabulary_size, targets.top_k) <= targets.most_mib
-    if targets.keep == "stored" or (targets.keep == "auto" and fits):
-        store(loaded.network, lessons, targets.top_k, run.device, run.folder, partial(run.report.progress, note="asking the teacher"))
+    encoder = load_model(inputs["teacher"], "cpu").encoder
+    make_lessons(texts, encoder, config.counterfactual.reverser(), partial(run.report.progress, note="reversing texts")).save(run.folder)
+
+
+LESSONS = Step("lessons", make, LessonsConfig)
+
+
+class TeachConfig(LessonsConfig):
+    """What of the teacher's answers is learnt, and kept. What of ``distillation`` does not change the targets stands at its default."""
+
+    distillation: Distillation
+
+
+def teach(config: TeachConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
+    """Write the targets of all ``lessons``, by what the ``teacher`` says, where they are to be kept and fit; else nothing, and it is asked at each step."""
+    from functools import partial
+
+    from tasks.distillation.lessons import Lessons
+    from tasks.distillation.teacher import AskedTeacher, size_mib, store
+    from tasks.distillation.vocabulary import group_vocabulary
+    from tasks.models.artifact import load_model
+
+    how, lessons, loaded = config.distillation, Lessons.load(inputs["lessons"]), load_model(inputs["teacher"], run.device)
+    chosen = lessons.chosen(how.apply_to)
+    places = int((lessons.lengths[lessons.window[chosen]] - 1).sum())
+    fits = size_mib(places, loaded.encoder.vocabulary_size, how.targets.top_k) <= how.targets.most_mib
+    if how.targets.keep == "stored" or (how.targets.keep == "auto" and fits):
+        vocabulary = group_vocabulary(loaded.encoder, config.counterfactual.reverser()).to(run.device)
+        asked = AskedTeacher(loaded.network, lessons, how, vocabulary, run.device)
+        store(asked, lessons, chosen, how.targets.top_k, run.folder, partial(run.report.progress, note="asking the teacher"))
+    (run.folder / "teach.json").write_text(f'{{"places": {places}}}\n')
 
 
 TEACH = Step("teach", teach, TeachConfig)
@@ -50,11 +72,11 @@ class DistilConfig(TrainConfig):
 
 
 def distil(config: DistilConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
-    """Train on the prepared ``data`` with the ``lessons`` of the ``teacher``; write the model artifact, its costs and what it ran on."""
+    """Train on the prepared ``data`` with the ``lessons`` and ``targets`` of the ``teacher``; write the model artifact, its costs and what it ran on."""
     from tasks.distillation.student import TaughtByTeacher
     from tasks.training.trial import train_trial
 
-    teaching = TaughtByTeacher(inputs["teacher"], inputs["lessons"], config.counterfactual, config.distillation)
+    teaching = TaughtByTeacher(inputs["teacher"], inputs["lessons"], inputs["targets"], config.counterfactual, config.distillation)
     train_trial(config, inputs, seed, run, teaching)
 
 

@@ -16,13 +16,14 @@ from tasks.data.prepared import PreparedData
 from tasks.distillation.distillation import Distillation
 from tasks.distillation.lessons import Lessons
 from tasks.distillation.taught import taught
-from tasks.distillation.teacher import KEPT, OnlineTeacher, StoredTeacher, Teacher
-from tasks.distillation.vocabulary import group_vocabulary
+from tasks.distillation.teacher import KEPT, AskedTeacher, StoredTargets, Targets
+from tasks.distillation.vocabulary import GroupVocabulary, group_vocabulary
 from tasks.models.artifact import LoadedModel, load_model
 from tasks.models.batches import Encoded
 from tasks.models.model import ModelError, Started, TaskShape
 from tasks.text.counterfactual import Counterfactual
 from tasks.training.trainer import Teaching
+from tasks.training.training import Training
 
 SAMPLE = "The nurse said that she had seen her brother, who was 41, in São Paulo."
 
@@ -33,13 +34,15 @@ class TaughtByTeacher(Teaching):
 
     Args:
         teacher: folder of its model artifact.
-        lessons: folder of the lessons, and of log-probabilities where they are stored.
+        lessons: folder of the lessons.
+        targets: folder of what is to be learnt, where it is stored.
         counterfactual: the table of words.
         how: what is learnt.
     """
 
     teacher: Path
     lessons: Path
+    targets: Path
     counterfactual: Counterfactual
     how: Distillation
     _loaded: LoadedModel | None = field(default=None, repr=False)
@@ -54,7 +57,7 @@ class TaughtByTeacher(Teaching):
             _check_widths(started.network, self._loaded.network)
             started.network.tell_states = True  # type: ignore[assignment]
 
-    def encode(self, prepared: PreparedData, started: Started, shape: TaskShape, run: StepRun) -> Encoded:
+    def encode(self, prepared: PreparedData, started: Started, shape: TaskShape, training: Training, run: StepRun) -> Encoded:
         """The lessons on the texts, on their reversals, or on both. Raises ModelError where an output swap would swap nothing."""
         assert self._loaded is not None
         lessons = Lessons.load(self.lessons)
@@ -62,21 +65,21 @@ class TaughtByTeacher(Teaching):
         swaps = self.how.combiner.reads_reversal and (self.how.swap_output_vocab or self.how.restrict_to_gendered_vocab)
         if swaps and not bool(vocabulary.gendered.any()):
             raise ModelError("no word of a group is one token of the student's tokenizer: use a trained tokenizer, or swap_output_vocab: false")
-        teacher = self._teacher(lessons, started.encoder.vocabulary_size, run.device)
-        return taught(lessons, self.how, teacher, vocabulary.to(run.device), started.encoder.pad_id)
+        targets = self._targets(lessons, vocabulary, run.device)
+        return taught(lessons, self.how, targets, started.encoder.vocabulary_size, started.encoder.pad_id)
 
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self, private: bool) -> tuple[Row, ...]:
         """Shares of texts and places, which a privacy guarantee of the student does not cover."""
         facts = json.loads((self.lessons / "lessons.json").read_text())
         texts = {name.removeprefix("texts: "): count for name, count in facts.items() if name.startswith("texts: ")}
         gendered = sum(count for name, count in texts.items() if name != "no word of a group")
         return tuple(row for row in (_share("texts_reversed", texts.get("reversed", 0), gendered), _places(facts)) if row is not None)
 
-    def _teacher(self, lessons: Lessons, vocabulary: int, device: str) -> Teacher:
+    def _targets(self, lessons: Lessons, vocabulary: GroupVocabulary, device: str) -> Targets:
         assert self._loaded is not None
-        if (self.lessons / KEPT).exists() and not self.how.weights.hidden:
-            return StoredTeacher(self.lessons, lessons, vocabulary, device)
-        return OnlineTeacher(self._loaded.network.to(device), lessons, device, states=self.how.weights.hidden > 0)
+        if (self.targets / KEPT).exists() and not self.how.weights.hidden:
+            return StoredTargets(self.targets, device)
+        return AskedTeacher(self._loaded.network.to(device), lessons, self.how, vocabulary.to(device), device)
 
 
 def check_pair(teacher: LoadedModel, student: Started) -> None:
@@ -92,7 +95,7 @@ def check_pair(teacher: LoadedModel, student: Started) -> None:
 
 @torch.no_grad()
 def from_alternate_layers(student: nn.Module, teacher: nn.Module) -> list[int]:
-    """Copy the teacher's weights outside its layers, and of its layers as many as the student has, evenly spaced, first and last among them where there are two.
+    """Copy the teacher's weights outside its layers, and of its layers as many as the student has, evenly spaced, first and last among them.
 
     Returns:
         Which layers, from 0. Raises ModelError where the two are no like networks.

@@ -1,4 +1,4 @@
-"""Training examples with what the teacher says of them, and the loss of a student on them."""
+"""Training examples with what a student shall learn of them, and its loss."""
 
 from __future__ import annotations
 
@@ -10,78 +10,66 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from tasks.distillation.distillation import Distillation
-from tasks.distillation.lessons import NONE, OTHER, Lessons
-from tasks.distillation.teacher import Said, Teacher
-from tasks.distillation.vocabulary import GroupVocabulary
+from tasks.distillation.lessons import Lessons
+from tasks.distillation.teacher import Target, Targets
 from tasks.models.batches import Encoded
 from tasks.models.losses import next_token_nats
 
 
 @dataclass(frozen=True, kw_only=True)
 class Taught(Encoded):
-    """Lessons as training examples; a batch carries the teacher's target.
+    """Lessons as training examples; a batch carries their targets.
 
     Args:
         lessons: all of them; ``ids`` and ``lengths`` are those of the chosen ones.
         chosen: (N,) which lessons these examples are.
-        teacher: tells what comes next.
-        vocabulary: the words of groups, on the teacher's device.
+        targets: what is to be learnt.
         how: what the student learns.
+        vocabulary: number of tokens.
     """
 
     lessons: Lessons
     chosen: Tensor
-    teacher: Teacher
-    vocabulary: GroupVocabulary
+    targets: Targets
     how: Distillation
+    vocabulary: int
 
     def batch(self, indices: Sequence[int] | Tensor, device: str = "cpu", draw: int = 0) -> dict[str, Tensor]:
-        """As of ``Encoded``, and ``teacher`` (B, L - 1, V) probabilities, ``entropy`` (B, L - 1) of each, ``taught`` (B, L - 1) bool, perhaps ``teacher_states``."""
+        """As of ``Encoded``, and what ``softened`` makes of the target; ``taught`` (B, L - 1) bool; perhaps ``teacher_states``."""
         found = super().batch(indices, device, draw)
-        if not len(indices):
+        if not len(indices) or not (self.how.weights.kl or self.how.weights.hidden):
             return found
-        lessons, which = self.lessons, self.chosen[torch.as_tensor(indices, dtype=torch.long)]
+        which = self.chosen[torch.as_tensor(indices, dtype=torch.long)]
         longest = found["input_ids"].shape[1]
-        places = lessons.places[which, : longest - 1]
-        inside = found["attention_mask"][:, 1:]
-        if self.how.weights.kl or self.how.weights.hidden:
-            said, target = self._target(which, places, longest)
-            probabilities = (target / self.how.temperature).log_softmax(dim=-1) if self.how.temperature != 1 else target
-            found["teacher"] = probabilities.exp()
-            found["entropy"] = -(found["teacher"] * probabilities).sum(dim=-1)
-            found["taught"] = inside & (places >= 0).to(device)
-            if said.states is not None:
-                found["teacher_states"] = said.states[: len(which), : longest - 1]
+        target = self.targets.of(which, longest)
+        found |= softened(target, self.how.temperature, self.vocabulary)
+        places = self.lessons.places[which, : longest - 1]
+        found["taught"] = found["attention_mask"][:, 1:] & (places >= 0).to(device)
+        if target.states is not None:
+            found["teacher_states"] = target.states
         return found
 
-    def _target(self, which: Tensor, places: Tensor, longest: int) -> tuple[Said, Tensor]:
-        """What the teacher says of the lessons, and the normalised log-probabilities that the student shall learn."""
-        lessons, how = self.lessons, self.how
-        if not how.combiner.reads_reversal:
-            said = self.teacher.ask(lessons.window[which], longest)
-            return said, said.log_probs
-        counterpart = lessons.counterpart[which]
-        reversed_rows = (counterpart == OTHER).nonzero().squeeze(1)
-        windows = torch.cat([lessons.window[which], lessons.other[which[reversed_rows]]])
-        reach = max(longest, int(lessons.lengths[lessons.other[which[reversed_rows]]].max()) if len(reversed_rows) else longest)
-        said = self.teacher.ask(windows, reach)
-        own = said.log_probs[: len(which), : longest - 1]
-        changed = (counterpart != NONE) if how.swap_output_vocab else (counterpart == OTHER)
-        if not bool(changed.any()):
-            return said, own
-        other = own.clone()
-        at = places[reversed_rows].clamp(min=0).to(own.device)
-        rows = torch.arange(len(which), len(windows), device=own.device).unsqueeze(1)
-        other[reversed_rows.to(own.device)] = said.log_probs[rows, at]
-        mixed = self._combined(own, other)
-        return said, torch.where(changed.to(own.device)[:, None, None], mixed, own)
 
-    def _combined(self, own: Tensor, other: Tensor) -> Tensor:
-        kept, moved = self.vocabulary.reversed(own, other) if self.how.swap_output_vocab else (own, other)
-        mixed = self.how.combiner.combine(kept, moved)
-        if self.how.restrict_to_gendered_vocab:
-            mixed = torch.where(self.vocabulary.gendered, mixed, kept)
-        return mixed.log_softmax(dim=-1)
+@torch.no_grad()
+def softened(target: Target, temperature: float, vocabulary: int) -> dict[str, Tensor]:
+    """A target divided by the temperature and normalised, as a loss takes it.
+
+    Returns:
+        ``teacher`` (B, L - 1, K) probabilities, ``entropy`` (B, L - 1) in nats, and, where K tokens are kept, which (``tokens``) and the
+        log-probability of each other (``rest``).
+    """
+    values = target.values / temperature if temperature != 1 else target.values
+    if target.tokens is None or target.rest is None:
+        logarithms = values.log_softmax(dim=-1)
+        probabilities = logarithms.exp()
+        return {"teacher": probabilities, "entropy": -torch.einsum("blv,blv->bl", probabilities, logarithms)}
+    others = vocabulary - values.shape[-1]
+    rest = target.rest / temperature
+    total = torch.cat([values, (rest + torch.log(torch.tensor(float(others)))).unsqueeze(-1)], dim=-1).logsumexp(dim=-1)
+    logarithms, rest = values - total.unsqueeze(-1), rest - total
+    probabilities = logarithms.exp()
+    entropy = -(probabilities * logarithms).sum(dim=-1) - others * rest.exp() * rest
+    return {"teacher": probabilities, "entropy": entropy, "tokens": target.tokens, "rest": rest}
 
 
 @dataclass(frozen=True)
@@ -96,8 +84,7 @@ class DistillationLoss:
         total = torch.zeros(len(batch["input_ids"]), device=logits["lm"].device)
         taught = batch.get("taught")
         if weights.kl and taught is not None:
-            said = (logits["lm"][:, :-1].float() / temperature).log_softmax(dim=-1)
-            divergence = -(batch["teacher"] * said).sum(dim=-1) - batch["entropy"]
+            divergence = surprise(logits["lm"][:, :-1].float(), temperature, batch) - batch["entropy"]
             total = total + weights.kl * temperature**2 * (divergence * taught).sum(dim=1) / taught.sum(dim=1).clamp(min=1)
         if weights.cross_entropy:
             nats, tokens = next_token_nats(logits["lm"], batch)
@@ -109,8 +96,19 @@ class DistillationLoss:
         return total
 
 
-def taught(lessons: Lessons, how: Distillation, teacher: Teacher, vocabulary: GroupVocabulary, pad_id: int) -> Taught:
-    """The examples that a student learns from."""
+def surprise(logits: Tensor, temperature: float, batch: dict[str, Tensor]) -> Tensor:
+    """(B, L - 1) the cross-entropy of what the student says, at a temperature, under the target."""
+    said = logits / temperature if temperature != 1 else logits
+    normaliser = said.logsumexp(dim=-1)
+    if "tokens" not in batch:
+        return normaliser - torch.einsum("blv,blv->bl", batch["teacher"], said)
+    likely = said.gather(-1, batch["tokens"])
+    other = batch["rest"].exp() * (said.sum(dim=-1) - likely.sum(dim=-1))  # of each token that is not kept the same probability
+    return normaliser - (batch["teacher"] * likely).sum(dim=-1) - other
+
+
+def taught(lessons: Lessons, how: Distillation, targets: Targets, vocabulary: int, pad_id: int) -> Taught:
+    """The examples that a student learns from; ``vocabulary`` is the number of tokens."""
     chosen = lessons.chosen(how.apply_to).nonzero().squeeze(1)
     window = lessons.window[chosen]
     return Taught(
@@ -121,7 +119,7 @@ def taught(lessons: Lessons, how: Distillation, teacher: Teacher, vocabulary: Gr
         loss=DistillationLoss(how),
         lessons=lessons,
         chosen=chosen,
-        teacher=teacher,
-        vocabulary=vocabulary,
+        targets=targets,
         how=how,
+        vocabulary=vocabulary,
     )

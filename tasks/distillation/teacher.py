@@ -1,4 +1,4 @@
-"""What a teacher says of windows: asked at each step, or computed once and kept."""
+"""What a teacher says of windows, and what a student shall learn from it: asked at each step, or worked out once and kept."""
 
 from __future__ import annotations
 
@@ -11,115 +11,146 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tasks.distillation.lessons import Lessons
+from tasks.distillation.distillation import Distillation
+from tasks.distillation.lessons import NONE, OTHER, Lessons
+from tasks.distillation.vocabulary import GroupVocabulary
 from tasks.models.batches import Encoded, network_inputs
 
-KEPT = "log_probs.safetensors"
+KEPT = "targets.safetensors"
 TOKENS = 8_192
-"""Of a batch when all windows are asked about."""
+"""Of a batch when all lessons are worked out."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a teacher says of some windows: log-probabilities (B, L - 1, V) of the token after each place and, where it is asked at once, states (B, L - 1, H)."""
+class Target:
+    """What a student shall say after each place of some lessons.
 
-    log_probs: Tensor
+    Args:
+        values: (B, L - 1, K) logarithms, of all V tokens or of K likely ones; not normalised where they are of all.
+        tokens: (B, L - 1, K) which tokens; None where all.
+        rest: (B, L - 1) the log-probability of each other token.
+        states: (B, L - 1, H) the teacher's states after the lesson itself, where it is asked for them.
+    """
+
+    values: Tensor
+    tokens: Tensor | None = None
+    rest: Tensor | None = None
     states: Tensor | None = None
 
 
-class Teacher(Protocol):
-    """Tells what comes next."""
+class Targets(Protocol):
+    """Tells what to learn."""
 
-    def ask(self, windows: Tensor, longest: int) -> Said:
-        """Of windows by number, (B,), up to a length."""
+    def of(self, which: Tensor, longest: int) -> Target:
+        """Of lessons by number, (B,), up to a length."""
         ...
 
 
-class OnlineTeacher:
-    """A network that is asked at each step, all windows of a step in one pass.
+class AskedTeacher:
+    """A network that is asked at each step about the lessons and their counterparts in one pass.
 
     Args:
         network: a causal language model, in evaluation mode on the device.
         lessons: the windows.
-        device: where it is.
-        states: whether its states are wanted too.
+        how: how what it says is combined.
+        vocabulary: the words of groups, on the device.
+        device: where all are.
     """
 
-    def __init__(self, network: nn.Module, lessons: Lessons, device: str, states: bool = False) -> None:
-        self._network, self._device = network.requires_grad_(False), device
-        self._network.tell_states = states  # type: ignore[assignment]
-        self._encoded = Encoded(lessons.ids, lessons.lengths, 0, torch.arange(len(lessons.ids)))
+    def __init__(self, network: nn.Module, lessons: Lessons, how: Distillation, vocabulary: GroupVocabulary, device: str) -> None:
+        self._network, self._device, self._how, self._vocabulary = network.requires_grad_(False), device, how, vocabulary
+        self._network.tell_states = how.weights.hidden > 0  # type: ignore[assignment]
+        self._lessons = lessons
+        self._windows = Encoded(lessons.ids, lessons.lengths, 0, torch.arange(len(lessons.ids)))
 
     @torch.no_grad()
-    def ask(self, windows: Tensor, longest: int) -> Said:
-        """One forward pass over the distinct windows."""
-        distinct, back = torch.unique(windows, return_inverse=True)
-        batch = self._encoded.batch(distinct, self._device)
-        found = self._network(**network_inputs(batch))
-        log_probs = _fitted(found["lm"].float().log_softmax(dim=-1), longest)
-        states = _fitted(found["states"], longest) if "states" in found else None
-        back = back.to(self._device)
-        return Said(log_probs[back], states[back] if states is not None else None)
+    def of(self, which: Tensor, longest: int) -> Target:
+        """As of ``Targets``, of all tokens."""
+        lessons, combiner = self._lessons, self._how.combiner
+        counterpart = lessons.counterpart[which]
+        reversed_rows = (counterpart == OTHER).nonzero().squeeze(1) if combiner.reads_reversal else torch.zeros(0, dtype=torch.long)
+        asked = torch.cat([lessons.window[which], lessons.other[which[reversed_rows]]])
+        found = self._network(**network_inputs(self._windows.batch(asked, self._device)))
+        said = found["lm"].float().log_softmax(dim=-1)
+        own = said[: len(which), : longest - 1]
+        states = found["states"][: len(which), : longest - 1] if "states" in found else None
+        changed = (counterpart != NONE) if self._how.swap_output_vocab else (counterpart == OTHER)
+        if not combiner.reads_reversal or not bool(changed.any()):
+            return Target(own, states=states)
+        other = self._other(own, said, which, reversed_rows, longest)
+        return Target(self._combined(own, other, changed), states=states)
+
+    def _other(self, own: Tensor, said: Tensor, which: Tensor, reversed_rows: Tensor, longest: int) -> Tensor:
+        """(B, L - 1, V) what is said after the reversal, at the places that have seen the same words; a text that is its own reversal says its own."""
+        at = self._lessons.places[which[reversed_rows], : longest - 1].clamp(min=0).to(self._device)
+        rows = torch.arange(len(which), len(which) + len(reversed_rows), device=self._device).unsqueeze(1)
+        moved = said[rows, at]
+        if len(reversed_rows) == len(which):
+            return moved
+        other = own.clone()
+        other[reversed_rows.to(self._device)] = moved
+        return other
+
+    def _combined(self, own: Tensor, other: Tensor, changed: Tensor) -> Tensor:
+        kept, moved = self._vocabulary.reversed(own, other) if self._how.swap_output_vocab else (own, other)
+        mixed = self._how.combiner.combine(kept, moved)
+        if self._how.restrict_to_gendered_vocab:
+            mixed = torch.where(self._vocabulary.gendered, mixed, kept)
+        return mixed if bool(changed.all()) else torch.where(changed.to(self._device)[:, None, None], mixed, own)
 
 
-class StoredTeacher:
-    """Log-probabilities read from the store.
+class StoredTargets:
+    """Targets read from the store.
 
     Args:
         folder: where ``store`` wrote them.
-        lessons: the windows.
-        vocabulary: number of tokens.
         device: where answers go.
     """
 
-    def __init__(self, folder: Path, lessons: Lessons, vocabulary: int, device: str) -> None:
+    def __init__(self, folder: Path, device: str) -> None:
         kept = load_file(str(folder / KEPT))
         self._values, self._tokens, self._rest = kept["values"], kept.get("tokens"), kept.get("rest")
-        self._starts = torch.cumsum(lessons.lengths - 1, 0) - (lessons.lengths - 1)
-        self._lengths, self._vocabulary, self._device = lessons.lengths, vocabulary, device
+        self._starts, self._counts, self._device = kept["starts"], kept["counts"], device
 
-    def ask(self, windows: Tensor, longest: int) -> Said:
-        """The kept rows; those of tokens that were not kept share evenly what is left."""
+    def of(self, which: Tensor, longest: int) -> Target:
+        """As of ``Targets``. Places past a lesson's end hold those of another's: they are not learnt from."""
         places = torch.arange(longest - 1)
-        inside = places < (self._lengths[windows] - 1).unsqueeze(1)
-        rows = torch.where(inside, self._starts[windows].unsqueeze(1) + places, 0)
-        values = self._values[rows].float().to(self._device)
-        if self._tokens is None or self._rest is None:
-            return Said(values)
-        whole = self._rest[rows].to(self._device).unsqueeze(-1).expand(*rows.shape, self._vocabulary).contiguous()
-        return Said(whole.scatter_(-1, self._tokens[rows].long().to(self._device), values))
+        inside = places < self._counts[which].unsqueeze(1)
+        rows = torch.where(inside, self._starts[which].unsqueeze(1) + places, 0)
+        tokens = self._tokens[rows].long().to(self._device) if self._tokens is not None else None
+        rest = self._rest[rows].to(self._device) if self._rest is not None else None
+        return Target(self._values[rows].to(self._device), tokens, rest)
 
 
-def size_mib(lessons: Lessons, vocabulary: int, top_k: int | None) -> float:
-    """What storing everything takes, in MiB."""
-    places = int((lessons.lengths - 1).sum())
-    each = 4 * vocabulary if top_k is None or top_k >= vocabulary else 8 * top_k + 4
-    return places * each / 2**20
+def size_mib(places: int, vocabulary: int, top_k: int | None) -> float:
+    """What storing the targets of so many places takes, in MiB."""
+    return places * (4 * vocabulary if top_k is None or top_k >= vocabulary else 8 * top_k + 4) / 2**20
 
 
 @torch.no_grad()
-def store(network: nn.Module, lessons: Lessons, top_k: int | None, device: str, folder: Path, progress: Callable[[float, float], None]) -> None:
-    """Ask about every window once; write log-probabilities of all tokens, or of the ``top_k`` likeliest and what is left for each other."""
-    asked = OnlineTeacher(network, lessons, device)
-    ends = torch.cumsum(lessons.lengths - 1, 0)
-    total = int(ends[-1])
+def store(asked: AskedTeacher, lessons: Lessons, chosen: Tensor, top_k: int | None, folder: Path, progress: Callable[[float, float], None]) -> None:
+    """Work out the targets of the lessons ``chosen`` (N,) bool once; write log-probabilities of all tokens, or of the ``top_k`` likeliest and of each other."""
+    lengths = lessons.lengths[lessons.window]
+    counts = torch.where(chosen, lengths - 1, 0)
+    starts = torch.cumsum(counts, 0) - counts
+    which = chosen.nonzero().squeeze(1)
+    order = which[torch.argsort(lengths[which], stable=True)]
     kept: dict[str, Tensor] = {}
-    order = torch.argsort(lessons.lengths, stable=True)
-    start = 0
-    while start < len(order):
-        size = max(1, TOKENS // int(lessons.lengths[order[min(start + TOKENS // 64, len(order) - 1)]]))
-        chosen = order[start : start + size]
-        longest = int(lessons.lengths[chosen].max())
-        found = asked.ask(chosen, longest).log_probs.cpu()
-        inside = torch.arange(longest - 1) < (lessons.lengths[chosen] - 1).unsqueeze(1)
-        rows = ((ends - lessons.lengths + 1)[chosen].unsqueeze(1) + torch.arange(longest - 1))[inside]
+    done = 0
+    while done < len(order):
+        size = max(1, TOKENS // int(lengths[order[min(done + TOKENS // 64, len(order) - 1)]]))
+        part = order[done : done + size]
+        longest = int(lengths[part].max())
+        found = asked.of(part, longest).values.log_softmax(dim=-1).cpu()
+        inside = torch.arange(longest - 1) < counts[part].unsqueeze(1)
+        rows = (starts[part].unsqueeze(1) + torch.arange(longest - 1))[inside]
         for name, values in _kept(found[inside], top_k).items():
             if name not in kept:
-                kept[name] = torch.zeros((total, *values.shape[1:]), dtype=values.dtype)
+                kept[name] = torch.zeros((int(counts.sum()), *values.shape[1:]), dtype=values.dtype)
             kept[name][rows] = values
-        start += len(chosen)
-        progress(start, len(order))
-    save_file(kept, str(folder / KEPT))
+        done += len(part)
+        progress(done, len(order))
+    save_file({**kept, "starts": starts, "counts": counts}, str(folder / KEPT))
 
 
 def _kept(log_probs: Tensor, top_k: int | None) -> dict[str, Tensor]:
@@ -130,9 +161,3 @@ def _kept(log_probs: Tensor, top_k: int | None) -> dict[str, Tensor]:
     values, tokens = log_probs.topk(top_k, dim=-1)
     left = (1 - values.double().exp().sum(dim=-1)).clamp(min=1e-30) / (vocabulary - top_k)
     return {"values": values.contiguous(), "tokens": tokens.to(torch.int32).contiguous(), "rest": left.log().float()}
-
-
-def _fitted(said: Tensor, longest: int) -> Tensor:
-    """(B, longest - 1, ...): cut, or filled with zeros where no window reaches."""
-    found = said[:, : longest - 1]
-    return found if found.shape[1] == longest - 1 else nn.functional.pad(found, (0, 0, 0, longest - 1 - found.shape[1]))

@@ -40,10 +40,9 @@ class GroupVocabulary:
         Tokens of ``other`` change places with their counterparts. Of her, hers, his and him the sums of either group change places; how a sum is shared
         among the forms is the same in both results and follows from both distributions, for the place asks for one form whatever the group.
         """
-        moved = other[..., self.permutation]
-        if not self.classes:
-            return own, moved
-        kept = own.clone()
+        moved, kept = other.clone(), own.clone()
+        swapped = self.permutation.ne(torch.arange(len(self.permutation), device=self.permutation.device)).nonzero().squeeze(1)
+        moved[..., swapped] = other[..., self.permutation[swapped]]
         for one, two in self.classes:
             for ids, partners in ((one, two), (two, one)):
                 shares = own[..., ids].logaddexp(other[..., ids]).log_softmax(dim=-1)

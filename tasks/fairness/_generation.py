@@ -81,7 +81,9 @@ class GenerationMetric(FairnessMetric, ABC):
             return Measures(self.without("unsupported", f"{self.kind} asks a model that goes on with a text, and this one does not"))
         asked = self.asked()
         written, longer = self.write(probe, asked, seed, report)
-        said = {"prompts": digest([prompt.text for prompt in asked])[:12]} | ({"prompts left out": f"{longer}, longer than the model reads"} if longer else {})
+        said = {"decoding": self._decoded(), "prompts": digest([prompt.text for prompt in asked])[:12]} | (
+            {"prompts left out": f"{longer}, longer than the model reads"} if longer else {}
+        )
         found = self.judged(asked, written, needed, seed, said, report)
         public = json.loads((target / "data.json").read_text()).get("private") is False
         return Measures(found.rows, found.items, samples=self._samples(asked, written) if public else ())
@@ -110,6 +112,18 @@ class GenerationMetric(FairnessMetric, ABC):
         found = continuations(probe.network, probe.encoder, texts, self.decoding, self.samples, derive(seed, "continuations"), probe.device, **progress)
         written = [Written(place, number, text) for place, one in enumerate(found) if one.texts for number, text in enumerate(one.texts)]
         return written, sum(one.texts is None for one in found)
+
+    def _decoded(self) -> str:
+        """In words."""
+        how = self.decoding
+        if how.greedy:
+            return f"greedy, {how.max_new_tokens} tokens"
+        parts = [
+            f"top_p {how.top_p:g}",
+            *([f"top_k {how.top_k}"] if how.top_k else []),
+            *([f"temperature {how.temperature:g}"] if how.temperature != 1 else []),
+        ]
+        return f"{', '.join(parts)}, {how.max_new_tokens} tokens, {self.samples} of each prompt"
 
     def _samples(self, asked: Sequence[Prompt], written: Sequence[Written]) -> list[dict[str, str]]:
         firsts = {one.prompt: one.text for one in written if one.sample == 0}

@@ -83,6 +83,15 @@ def compared(
     return rows
 
 
+def items(asked: Sequence[Prompt], written: Sequence[Written], scores: Mapping[str, Floats]) -> dict[str, Sequence[Any]]:
+    """One item per continuation, drawn with all of its prompt."""
+    from tasks.core.bootstrap import items_of
+
+    prompts = [asked[one.prompt].id for one in written]
+    ids = [f"{prompt}#{one.sample}" for prompt, one in zip(prompts, written, strict=True)]
+    return items_of(ids, prompts, {name: values.tolist() for name, values in scores.items()})
+
+
 def _gap_of(reference: Mapping[str, Floats] | None, groups: Sequence[str]) -> float | None:
     if reference is None:
         return None

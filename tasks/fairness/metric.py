@@ -30,6 +30,9 @@ class FairnessMetric(Measurement, ABC):
     headline: ClassVar[str] = "difference"
     ideal: ClassVar[float | None] = 0.0
 
+    where_unable: Literal["refuse", "leave-out"] = Field(
+        default="refuse", description="For a model that cannot answer: refuse the study, or leave the number out with the reason."
+    )
     aligned: dict[str, JsonValue] | None = Field(
         default=None, description="What changes of this block where a correlation is over aligned metrics: the same notion, groups and kind of text."
     )
@@ -57,7 +60,7 @@ class FairnessMetric(Measurement, ABC):
     @property
     def conditions(self) -> dict[str, str]:
         """What two numbers of this metric must share to be compared: everything that decides them besides the model."""
-        protocol = {name: value for name, value in keyed_values(self).items() if name not in ("label", "aligned")}
+        protocol = {name: value for name, value in keyed_values(self).items() if name not in ("label", "aligned", "where_unable")}
         contents = [content for component in components_in(self) if (content := component.content_digest()) is not None]
         said = {"notion": self.notion, "groups": self.groups_compared, "fidelity": self.fidelity, "differs": self.differs}
         if self.ideal is not None:

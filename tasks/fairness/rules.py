@@ -10,6 +10,7 @@ from tasks.data.rules import task_of
 from tasks.fairness.metric import FAIRNESS, FairnessMetric
 from tasks.models.ability import ABILITY_OF_TASK
 
+WRITTEN = ("bold", "profession-polarity", "holistic-bias")
 AUDITED = ("stereoset", "crows-pairs", "winobias")
 NON_COMMERCIAL = ("weat", "seat", "ceat")
 FEWEST, CONFIRMATORY = 5, 10
@@ -38,9 +39,15 @@ def _unable(facts: Facts) -> bool:
     for found in _metrics(facts):
         member = FAIRNESS.members().get(str(found.get("kind")))
         required = set(member.requires) if member is not None and issubclass(member, FairnessMetric) else set()
-        if abilities is not None and required and not required & abilities:
+        if abilities is not None and required and not required & abilities and found.get("where_unable") != "leave-out":
             return True
     return False
+
+
+def _scorers(metric: Mapping[str, Any]) -> set[str]:
+    """Kinds of what scores a metric's texts."""
+    found = [*(metric.get("scorers") or ()), metric.get("polarity")]
+    return {str(scorer.get("kind")) for scorer in found if isinstance(scorer, Mapping)}
 
 
 def _causal(facts: Facts) -> bool:
@@ -172,6 +179,22 @@ RULES = (
         verdict="label",
         sentence="raw prediction sensitivity grows with the size of vectors and with length: no other model's may be held against it",
         source="Krishna et al., ACL 2022; derived",
+        path="fairness",
+    ),
+    Rule(
+        id="FAIR-13",
+        when=_any(WRITTEN),
+        verdict="label",
+        sentence="the model, decoding and word vectors behind published numbers on written text are not known: an adaptation, comparable within a study",
+        source="Dhamala et al., FAccT 2021; Gupta et al., Findings of ACL 2022",
+        path="fairness",
+    ),
+    Rule(
+        id="FAIR-14",
+        when=lambda facts: any("regard" in _scorers(found) for found in _metrics(facts)),
+        verdict="label",
+        sentence="regard is told by a classifier of the study's own texts: the authors' texts have no licence",
+        source="Sheng et al., EMNLP 2019",
         path="fairness",
     ),
 )

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.core.component import OneOf
+from tasks.training.augmentation import Augmentation
 from tasks.training.optimizer import OPTIMIZERS, Optimizer
 
 
@@ -28,6 +29,9 @@ class Client(BaseModel):
     proximal: float = Field(default=0.0, ge=0, description="FedProx (Li et al., MLSys 2020): strength of the pull towards the model that was sent.")
     freeze: tuple[str, ...] = Field(
         default=(), description="Weights that stay as they are and are not sent: names or beginnings of names, e.g. body.transformer.wte."
+    )
+    augmentation: Augmentation | None = Field(
+        default=None, description="Devices learn on role reversals of their texts too, or in their place; tasks intent, lm, mlm."
     )
 
     def steps(self, examples: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from tasks.core.errors import UserError
+from tasks.core.measures import Row
 from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.federated.engines.in_process import InProcess
@@ -28,6 +29,7 @@ from tasks.federated.stacked import Stacked
 from tasks.models.artifact import LoadedModel, save_model
 from tasks.models.batches import Encoded, encode_split
 from tasks.models.model import Started, TaskShape
+from tasks.training.augmentation import encode_augmented
 from tasks.training.guards import check_saved
 from tasks.training.trial import DATA_FACTS
 
@@ -43,16 +45,26 @@ def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int
     shape = TaskShape(prepared.task, prepared.labels, prepared.slots)
     started = config.model.start(shape, inputs, seed)
     started.network.to(run.device)
-    encoded = encode_split(prepared.split("train"), started.encoder, shape)
+    encoded, told = _examples(config, prepared, started, shape)
     rounds = _rounds(config, prepared, population, started, shape, encoded, seed, run)
     rounds.run()
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
     save_model(run.folder, started, shape, {"guarantee": "none"}, data)
     check_saved(started.network, run.folder, encoded, run.device)
     _write_log(rounds, run.folder)
-    federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device).save(run.folder)
+    measures = federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device)
+    replace(measures, rows=(*measures.rows, *told)).save(run.folder)
     environment = {"device": run.device, "precision": "fp32", "torch": torch.__version__, "machine": platform.machine()}
     (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
+
+
+def _examples(config: FederateConfig, prepared: PreparedData, started: Started, shape: TaskShape) -> tuple[Encoded, tuple[Row, ...]]:
+    """The training examples, and what is to be told of them. A reversal is of its text's record, so it is on the device that holds the record."""
+    records, augmentation = prepared.split("train"), config.federation.client.augmentation
+    if augmentation is None:
+        return encode_split(records, started.encoder, shape), ()
+    encoded, found = encode_augmented(records, started.encoder, shape, augmentation)
+    return encoded, found.rows("texts_reversed")
 
 
 def make_layout(engine: InProcess, work: Work, started: Started) -> Layout:

@@ -85,7 +85,7 @@ def doubting(network: Any, encoder: TextEncoder, doubt: Doubt) -> Any:
 
     prefix = [*encoder.head, *encoder.pieces(doubt.prefix)[0]]
 
-    class Doubting(LogitsProcessor):  # type: ignore[misc]
+    class Doubting(LogitsProcessor):
         """Keeps its own cache of the text behind the prefix."""
 
         def __init__(self) -> None:
@@ -102,6 +102,7 @@ def doubting(network: Any, encoder: TextEncoder, doubt: Doubt) -> Any:
             self.past = found.past_key_values
             own, biased = scores.float().softmax(dim=-1), found.logits[:, -1].float().softmax(dim=-1)
             factor = (-doubt.decay * (biased - own).clamp(min=0)).exp().clamp(min=doubt.floor)
-            return (own * factor).clamp(min=1e-30).log().to(scores.dtype)
+            weighed: Tensor = (own * factor).clamp(min=1e-30).log().to(scores.dtype)
+            return weighed
 
     return Doubting()

@@ -43,7 +43,7 @@ CAUSING = _words(
 GIVING = _words(
     "give gives gave given giving tell tells told telling show shows showed shown showing call calls called calling buy buys bought buying teach teaches "
     "taught teaching ask asks asked asking offer offers offered offering send sends sent sending bring brings brought bringing pay pays paid paying cost costs "
-    "costing win wins won winning name names named naming lend lends lent owe owes owed promise promised serve served grant granted grants award awarded awards "
+    "costing win wins won winning name names named naming lend lends lent owe owes owed promised served grant granted grants award awarded awards "
     "deny denied denies earn earns earned earning allow allowed allows cause caused causes hand handed hands pass passed throw threw "
     "elect elected appoint appointed crown crowned declare declared dub dubbed"
 )

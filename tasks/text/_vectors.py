@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 WINDOW, MINIMUM, MOST_WORDS = 5, 5, 30_000
 SMOOTHING, POWER = 0.75, 0.5
 DEFINITIONAL = (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.core.errors import UserError
 from tasks.core.step import StepRun
 from tasks.models.batches import Encoded
 from tasks.models.model import Started
@@ -15,7 +16,7 @@ from tasks.privacy.mechanisms.dp_sgd import DpSgd
 from tasks.privacy.network import check_network
 from tasks.privacy.sampler import Batches
 from tasks.training.batching import ShuffledBatches
-from tasks.training.gradients import MeanGradient
+from tasks.training.gradients import MeanGradient, Paired, PairedGradient
 from tasks.training.loop import Gradient
 from tasks.training.private_gradient import PrivateGradient, physical_batch
 
@@ -35,12 +36,15 @@ class Mechanics:
 def mechanics(
     config: TrainConfig, account: Account | None, encoded: Encoded, started: Started, inputs: Mapping[str, Path], key: int, run: StepRun, precision: str
 ) -> Mechanics:
-    """Those that the privacy block asks for. Raises UnsoundNetwork where the guarantee would not hold for the network."""
+    """Those that the privacy block asks for. Raises UnsoundNetwork, or UserError, where the guarantee would not hold."""
     if account is None:
         batches = ShuffledBatches(encoded.lengths, config.training.expected_batch_size, key)
-        return Mechanics(batches, MeanGradient(encoded, run.device, precision, key, run.physical_batch_size), lambda: None)
+        gradient_of = PairedGradient if isinstance(encoded, Paired) else MeanGradient
+        return Mechanics(batches, gradient_of(encoded, run.device, precision, key, run.physical_batch_size), lambda: None)
     if not isinstance(config.privacy, DpSgd):  # never train plainly what an account promises
         raise TypeError(f"no training carries out privacy of kind '{config.privacy.kind}', which has an account")
+    if config.training.pairing is not None:
+        raise UserError("training.pairing: the loss of an example spans two passes, which no engine clips as one; train without privacy")
     privacy, network, schedule = config.privacy, started.network, account.schedule
     check_network(network, privacy.model_dump(mode="json"), inputs)
     started.model.open_up(network)

@@ -17,12 +17,16 @@ from tasks.data.prepared import PreparedData
 from tasks.models.batches import Encoded, encode_split
 from tasks.models.model import Started, TaskShape
 from tasks.privacy.account import Account
+from tasks.training.augmentation import encode_augmented
 from tasks.training.checkpoint import Progress
 from tasks.training.evaluating import validation
+from tasks.training.gradients import Paired
 from tasks.training.guards import WeightsGuard
 from tasks.training.loop import Loop
 from tasks.training.mechanics import Mechanics, mechanics
+from tasks.training.pairing import encode_paired
 from tasks.training.precision import resolve
+from tasks.training.training import Training
 
 if TYPE_CHECKING:
     from tasks.training.steps import TrainConfig
@@ -33,18 +37,35 @@ class TrainingError(UserError):
 
 
 class Teaching:
-    """How a training begins and what it learns from: the records as they are. Distillation has another."""
+    """How a training begins and what it learns from: the records, and their reversals where the training block asks for them. Distillation has another."""
+
+    _told: tuple[Row, ...] = ()
 
     def begin(self, started: Started) -> None:
         """Change the first weights of a network that is on the processor."""
 
-    def encode(self, prepared: PreparedData, started: Started, shape: TaskShape, run: StepRun) -> Encoded:
-        """The training examples; those of one record stand together."""
-        return encode_split(prepared.split("train"), started.encoder, shape)
+    def encode(self, prepared: PreparedData, started: Started, shape: TaskShape, training: Training, run: StepRun) -> Encoded:
+        """The training examples; those of one record stand together. Raises UserError where reversals do not fit the task."""
+        encode = encode_split if training.pairing is None else partial(encode_paired, pairing=training.pairing)
+        records = prepared.split("train")
+        if training.augmentation is None:
+            encoded = encode(records, started.encoder, shape)
+            self._told = _paired(encoded)
+        else:
+            encoded, found = encode_augmented(records, started.encoder, shape, training.augmentation, encode)
+            self._told = (*found.rows("texts_reversed"), *_paired(encoded))
+        return encoded
 
-    def rows(self) -> tuple[Row, ...]:
-        """What is to be told of the examples."""
+    def rows(self, private: bool) -> tuple[Row, ...]:
+        """What is to be told of the examples; nothing of ``private`` ones, whose counts no guarantee covers."""
+        return () if private else self._told
+
+
+def _paired(encoded: Encoded) -> tuple[Row, ...]:
+    """The share of the examples that are compared with a reversal."""
+    if not isinstance(encoded, Paired) or not len(encoded):
         return ()
+    return (Row(name="train/texts_paired", value=len(encoded.twins) / len(encoded), n=len(encoded), lowest=0, highest=1),)
 
 
 @dataclass
@@ -85,7 +106,7 @@ class Trainer:
         self.teaching.begin(started)
         started.network.to(run.device)
         precision = resolve(config.training.precision, run.device, started.model.transformer and self.account is None)
-        encoded = self.teaching.encode(self.prepared, started, shape, run)
+        encoded = self.teaching.encode(self.prepared, started, shape, config.training, run)
         if encoded.masking is not None:
             encoded = replace(encoded, masking=replace(encoded.masking, rate=config.training.mask_rate))
         return Trained(started, shape, encoded, precision)

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.core.component import OneOf
+from tasks.training.augmentation import Augmentation
 from tasks.training.optimizer import OPTIMIZERS, Optimizer
+from tasks.training.pairing import Pairing
 
 
 class EarlyStopping(BaseModel):
@@ -60,3 +62,5 @@ class Training(BaseModel):
     max_gradient_norm: float | None = Field(default=None, gt=0, description="Scale the whole gradient down to this norm; no privacy.")
     precision: Literal["auto", "fp32", "bf16"] = Field(default="auto", description="auto: bf16 where the device gains from it.")
     early_stopping: EarlyStopping | None = Field(default=None, description="Needs a validation split.")
+    augmentation: Augmentation | None = Field(default=None, description="Learn on role reversals of the texts too, or in their place; tasks intent, lm, mlm.")
+    pairing: Pairing | None = Field(default=None, description="Task intent: make the answers to a text and to its role reversal alike; no privacy.")

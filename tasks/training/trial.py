@@ -41,7 +41,7 @@ def train_trial(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run:
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
     save_model(run.folder, trained.started, trained.shape, {"guarantee": "none"} if account is None else account.record(), data)
     check_saved(trained.started.network, run.folder, trained.encoded, run.device)
-    Measures((*_costs(trained.progress, account, run.device), *_privacy(account), *trainer.teaching.rows())).save(run.folder)
+    Measures((*_costs(trained.progress, account, run.device), *_privacy(account), *trainer.teaching.rows(account is not None))).save(run.folder)
     environment = {
         "device": run.device,
         "physical_batch_size": run.physical_batch_size,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,17 +13,17 @@ from torch.nn.functional import cosine_similarity, cross_entropy
 from tasks.distillation.distillation import Distillation
 from tasks.distillation.lessons import ITSELF, NONE, ORIGINAL, OTHER, REVERSED, Lessons
 from tasks.distillation.taught import DistillationLoss
-from tasks.distillation.teacher import KEPT, OnlineTeacher, StoredTeacher, size_mib, store
+from tasks.distillation.teacher import KEPT, StoredTargets, size_mib, store
 from tasks.models.batches import network_inputs
 from tasks.privacy.clip_rule import CLIP_RULES
 from tasks.privacy.engine import ENGINES
-from tests.distillation.tiny import KINDS, TEXTS, encoder, examples, lessons, network, vocabulary
+from tests.distillation.tiny import KINDS, TEXTS, asked, encoder, examples, lessons, network, vocabulary
 
 PLAIN = {"combiner": {"kind": "none"}, "weights": {"kl": 1, "cross_entropy": 0, "hidden": 0}, "temperature": 1}
 EVERYTHING = torch.arange(len(lessons().window))
 
 
-def targets(**fields: object) -> dict[str, torch.Tensor]:
+def targets(**fields: Any) -> dict[str, torch.Tensor]:
     """Of all lessons, on the texts and on their reversals."""
     return examples(**{**PLAIN, "apply_to": "both", **fields}).batch(EVERYTHING)
 
@@ -86,7 +87,9 @@ def test_swap_teaches_what_is_said_of_the_reversal() -> None:
 
 
 def test_only_words_of_a_group_are_combined_where_asked() -> None:
-    whole, restricted, plain = (targets(combiner={"kind": kind}, restrict_to_gendered_vocab=only) for kind, only in (("max", False), ("max", True), ("none", False)))
+    whole, restricted, plain = (
+        targets(combiner={"kind": kind}, restrict_to_gendered_vocab=only) for kind, only in (("max", False), ("max", True), ("none", False))
+    )
     neutral = ~vocabulary().gendered
     ratio = (restricted["teacher"] / plain["teacher"])[:, :, neutral]
     inside = plain["taught"] & (lessons().counterpart == OTHER).unsqueeze(1)
@@ -107,7 +110,7 @@ def test_a_constant_on_the_teachers_logits_changes_nothing() -> None:
             return {"lm": self.inner(**inputs)["lm"] + 5.0}
 
     taught = examples(**{**PLAIN, "combiner": {"kind": "exp-mean"}})
-    shifted = replace(taught, teacher=OnlineTeacher(Shifted(), lessons(), "cpu"))
+    shifted = replace(taught, targets=asked(taught.how, Shifted()))
     rows = torch.arange(6)
     torch.testing.assert_close(taught.batch(rows)["teacher"], shifted.batch(rows)["teacher"])
 
@@ -146,39 +149,54 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn() -> None:
     assert float(other.min()) > 0.1
 
 
+@pytest.mark.parametrize("apply_to", ["original", "both"])
 @pytest.mark.parametrize("kind", ["none", "exp-mean"])
-def test_a_stored_teacher_says_what_it_says_when_asked(kind: str, tmp_path: Path) -> None:
-    size = encoder().vocabulary_size
-    asked = examples(**{**PLAIN, "combiner": {"kind": kind}, "apply_to": "both"})
-    store(network(), lessons(), None, "cpu", tmp_path, lambda done, total: None)
-    kept = replace(asked, teacher=StoredTeacher(tmp_path, lessons(), size, "cpu"))
-    one, other = asked.batch(EVERYTHING), kept.batch(EVERYTHING)
+def test_stored_targets_are_those_of_a_teacher_that_is_asked(kind: str, apply_to: str, tmp_path: Path) -> None:
+    taught = examples(temperature=2.0, combiner={"kind": kind}, apply_to=apply_to)
+    store(asked(taught.how, network()), lessons(), lessons().chosen(apply_to), None, tmp_path, lambda done, total: None)
+    kept = replace(taught, targets=StoredTargets(tmp_path, "cpu"))
+    rows = torch.arange(len(taught))
+    one, other = taught.batch(rows), kept.batch(rows)
     torch.testing.assert_close(one["teacher"][one["taught"]], other["teacher"][one["taught"]], atol=1e-5, rtol=1e-4)
-    assert size_mib(lessons(), size, None) == pytest.approx((tmp_path / KEPT).stat().st_size / 2**20, rel=0.01)
+    torch.testing.assert_close(one["entropy"][one["taught"]], other["entropy"][one["taught"]], atol=1e-4, rtol=1e-4)
+    places = int((lessons().lengths[lessons().window[lessons().chosen(apply_to)]] - 1).sum())
+    assert size_mib(places, encoder().vocabulary_size, None) == pytest.approx((tmp_path / KEPT).stat().st_size / 2**20, rel=0.01)
 
 
-def test_what_is_not_stored_of_a_place_is_shared_evenly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_what_is_not_stored_of_a_place_is_shared_evenly(temperature: float, tmp_path: Path) -> None:
+    """The loss on kept tokens is that on the whole distribution which they stand for, and so is its gradient."""
     size, top = encoder().vocabulary_size, 40
-    store(network(), lessons(), top, "cpu", tmp_path, lambda done, total: None)
-    windows = torch.arange(5)
-    longest = int(lessons().lengths[windows].max())
-    kept = StoredTeacher(tmp_path, lessons(), size, "cpu").ask(windows, longest).log_probs
-    full = OnlineTeacher(network(), lessons(), "cpu").ask(windows, longest).log_probs
-    for row in range(len(windows)):
-        for place in range(0, int(lessons().lengths[row]) - 1, 7):
-            likeliest = full[row, place].topk(top).indices
-            torch.testing.assert_close(kept[row, place][likeliest], full[row, place][likeliest], atol=1e-5, rtol=1e-4)
-            rest = torch.ones(size, dtype=torch.bool)
-            rest[likeliest] = False
-            assert kept[row, place][rest].unique().numel() == 1
-            assert float(kept[row, place].exp().sum()) == pytest.approx(1, abs=1e-4)
-    assert size_mib(lessons(), size, top) == pytest.approx((tmp_path / KEPT).stat().st_size / 2**20, rel=0.01)
+    taught = examples(temperature=temperature, weights={"kl": 1, "cross_entropy": 0}, combiner={"kind": "mean"})
+    store(asked(taught.how, network()), lessons(), lessons().chosen("original"), top, tmp_path, lambda done, total: None)
+    kept = replace(taught, targets=StoredTargets(tmp_path, "cpu"))
+    rows = torch.arange(5)
+    few, full = kept.batch(rows), taught.batch(rows)
+    exact = taught.targets.of(taught.chosen[rows], full["input_ids"].shape[1]).values.log_softmax(dim=-1)
+    likeliest = exact.topk(top, dim=-1)
+    rest = ((1 - likeliest.values.exp().sum(-1)).clamp(min=1e-30) / (size - top)).log()
+    whole = rest.unsqueeze(-1).expand(exact.shape).contiguous().scatter(-1, likeliest.indices, likeliest.values)
+    target = (whole / temperature).softmax(dim=-1)
+    dense = {**full, "teacher": target, "entropy": -(target * target.log()).sum(-1)}
+    gradients = []
+    for batch in (few, dense):
+        student = network(seed=5, layers=1)
+        loss = DistillationLoss(taught.how)(student(**network_inputs(batch)), batch)
+        loss.sum().backward()  # type: ignore[no-untyped-call]
+        gradients.append((loss.detach(), student.body.transformer.wte.weight.grad))  # type: ignore[union-attr]
+    torch.testing.assert_close(gradients[0][0], gradients[1][0], atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(gradients[0][1], gradients[1][1], atol=1e-3, rtol=1e-2)
+    places = int((lessons().lengths[lessons().window[lessons().chosen("original")]] - 1).sum())
+    assert size_mib(places, size, top) == pytest.approx((tmp_path / KEPT).stat().st_size / 2**20, rel=0.01)
 
 
 @pytest.mark.filterwarnings("ignore:There is a performance drop")
 @pytest.mark.parametrize("engine", ["opacus-hooks", "opacus-ghost", "vmap"])
-def test_engines_clip_a_distillation_loss_as_the_loop_does(engine: str) -> None:
+def test_engines_clip_a_distillation_loss_as_the_loop_does(engine: str, tmp_path: Path) -> None:
     taught = examples(temperature=2.0, combiner={"kind": "mean"})
+    if engine == "opacus-hooks":
+        store(asked(taught.how, network()), lessons(), lessons().chosen("original"), 30, tmp_path, lambda done, total: None)
+        taught = replace(taught, targets=StoredTargets(tmp_path, "cpu"))
     batch = taught.batch(torch.arange(4))
     sums = {}
     for kind in ("loop", engine):

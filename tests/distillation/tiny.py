@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import torch
 
@@ -11,7 +12,7 @@ from tasks.distillation.combiner import COMBINERS
 from tasks.distillation.distillation import Distillation
 from tasks.distillation.lessons import Lessons, make_lessons
 from tasks.distillation.taught import Taught, taught
-from tasks.distillation.teacher import OnlineTeacher
+from tasks.distillation.teacher import AskedTeacher
 from tasks.distillation.vocabulary import GroupVocabulary, group_vocabulary
 from tasks.models.architectures.gpt2 import Gpt2
 from tasks.models.model import TaskShape
@@ -54,8 +55,12 @@ def vocabulary() -> GroupVocabulary:
     return group_vocabulary(encoder(), reverser())
 
 
-def examples(seed: int = 0, **fields: object) -> Taught:
-    """Taught by an online teacher."""
+def examples(seed: int = 0, **fields: Any) -> Taught:
+    """Taught by a teacher that is asked at each step."""
     how = Distillation.model_validate(fields)
-    teacher = OnlineTeacher(network(seed), lessons(), "cpu", states=how.weights.hidden > 0)
-    return taught(lessons(), how, teacher, vocabulary(), encoder().pad_id)
+    return taught(lessons(), how, asked(how, network(seed)), encoder().vocabulary_size, encoder().pad_id)
+
+
+def asked(how: Distillation, teacher: torch.nn.Module) -> AskedTeacher:
+    """A teacher that is asked at each step."""
+    return AskedTeacher(teacher, lessons(), how, vocabulary(), "cpu")

@@ -52,6 +52,13 @@ def federated(selection: str, correction: str = "none", partition: str = "natura
     return {"federation": {"selection": chosen, "correction": {"kind": correction}, **others}, "partition": {"kind": partition}}
 
 
+def taught(distillation: Values | None = None, **others: Any) -> Values:
+    """A student's trial."""
+    return {"data": {"kind": "clinc150"}, "teacher": {"kind": "gpt2"}, "student": {"kind": "gpt2"}, "distillation": distillation or {}, **others}
+
+
+PRIVATE: Values = {"kind": "dp-sgd"}
+PAGES: Values = {"kind": "mixture", "parts": [{"kind": "wikitext-2"}, {"kind": "bold-wikipedia", "by": "title", "test_share": 0.2}]}
 AWAY: Values = {"availability": {"kind": "bernoulli"}}
 
 
@@ -61,6 +68,10 @@ def asked(metric: Values, task: str = "mlm") -> Values:
 
 def masked_by(tokenizer: str) -> Values:
     return {"models": [{"label": "m", "model": {"kind": "bert", "tokenizer": {"kind": tokenizer}}, "data": {"kind": "wikitext-2", "task": "mlm"}}]}
+
+
+def trained_with(field: str, task: str) -> Values:
+    return {"training": {field: {"table": {"kind": "gender"}}}, "data": {"kind": "files", "task": task}}
 
 
 RAW = asked({"kind": "prediction-sensitivity", "form": "raw"})
@@ -79,6 +90,12 @@ CASES: dict[str, tuple[Values, Values]] = {
     "DATA-01": ({"attacks": ATTACKS, "data": {"kind": "snips"}}, {"attacks": ATTACKS, "data": {"kind": "snips", "public_size": 90, "attack_holdout": 10}}),
     "DATA-02": ({"data": {"public_size": 10, "attack_holdout": 11}}, {"data": {"public_size": 10, "attack_holdout": 10}}),
     "DATA-03": (counted(100, 89), counted(100, 90)),
+    "DISTIL-01": (taught(privacy=PRIVATE), taught(privacy=PRIVATE, teacher_data={"kind": "wikitext-2"})),
+    "DISTIL-02": (taught(privacy=PRIVATE, teacher={"kind": "pretrained"}), taught(teacher={"kind": "pretrained"})),
+    "DISTIL-03": (taught({"combiner": {"kind": "mean"}, "swap_output_vocab": False}), taught({"combiner": {"kind": "none"}, "swap_output_vocab": False})),
+    "DISTIL-04": (taught(privacy=PRIVATE, mitigation={"kind": "erase"}), taught(privacy=PRIVATE, mitigation={"kind": "self-debias"})),
+    "DISTIL-05": (taught({"targets": {"top_k": 50}}), taught({"targets": {"top_k": None}})),
+    "DISTIL-06": (taught(data=PAGES, fairness=[{"kind": "bold", "held_out": 0.1}]), taught(data=PAGES, fairness=[{"kind": "bold", "held_out": 0.2}])),
     "FAIR-01": (asked({"kind": "stereoset"}, task="intent"), asked({"kind": "stereoset"}, task="mlm")),
     "FAIR-02": (asked({"kind": "crows-pairs"}, task="lm"), asked({"kind": "crows-pairs"}, task="mlm")),
     "FAIR-03": (asked({"kind": "ceat"}), asked({"kind": "seat"})),
@@ -94,6 +111,11 @@ CASES: dict[str, tuple[Values, Values]] = {
         private(fairness=[{"kind": "mdl-extractability", "split": "test"}]),
     ),
     "FAIR-12": ({**RAW, "sweep": {"trials": 3, "seeds": 3}}, asked({"kind": "prediction-sensitivity", "form": "share"})),
+    "FAIR-13": (asked({"kind": "bold"}, "lm"), asked({"kind": "stereoset"}, "lm")),
+    "FAIR-14": (
+        asked({"kind": "bold", "scorers": [{"kind": "sentiment"}, {"kind": "regard"}]}, "lm"),
+        asked({"kind": "bold", "scorers": [{"kind": "toxicity"}]}, "lm"),
+    ),
     "FED-01": (federated("top-m", "horvitz-thompson"), federated("top-m")),
     "FED-02": (federated("afl", "hajek"), federated("participation-history", "hajek")),
     "FED-03": (federated("activity-proportional"), federated("activity-proportional", alpha=0.0)),
@@ -137,6 +159,15 @@ CASES: dict[str, tuple[Values, Values]] = {
     "PRIV-23": ({"search": SEARCH, "facts": {"counts": {"test": 9}}}, {"search": SEARCH, "facts": {"counts": {"validation": 9, "test": 9}}}),
     "STUDY-01": ({"randomness": "secret", "privacy": {"kind": "none"}}, {"randomness": "secret", "privacy": {"kind": "dp-sgd"}}),
     "TEXT-01": (learnt_on("clinc150"), learnt_on("wikitext-2")),
+    "TRAIN-01": (trained_with("augmentation", "joint"), trained_with("augmentation", "intent")),
+    "TRAIN-02": (
+        {"federation": {"client": {"augmentation": {"sides": "two"}}}, "data": {"kind": "snips", "task": "tagging"}},
+        {"federation": {"client": {"augmentation": {"sides": "two"}}}, "data": {"kind": "wikitext-2", "task": "lm"}},
+    ),
+    "TRAIN-03": ({**trained_with("augmentation", "lm"), "distillation": {"temperature": 2.0}}, trained_with("augmentation", "lm")),
+    "TRAIN-04": (private(training={"pairing": {"weight": 1.0}}), private(training={"pairing": None})),
+    "TRAIN-05": (trained_with("pairing", "joint"), trained_with("pairing", "intent")),
+    "TRAIN-06": ({"teacher_training": {"pairing": {"weight": 1.0}}}, {"teacher_training": {"augmentation": {"sides": "two"}}}),
     "UTILITY-01": (
         {"data": {"kind": "clinc150"}, "utility": [{"kind": "accuracy"}, {"kind": "slot-f1"}]},
         {"data": {"kind": "snips", "task": "joint"}, "utility": [{"kind": "accuracy"}, {"kind": "slot-f1"}]},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Literal
 
 from tasks.distillation.combiner import Combiner
@@ -17,5 +16,5 @@ class ExpMean(Combiner):
     kind: Literal["exp-mean"]
 
     def combine(self, own: Tensor, other: Tensor) -> Tensor:
-        """``log((e^own + e^other) / 2)``."""
-        return own.logaddexp(other) - math.log(2)
+        """``log(e^own + e^other)``: the halves of both fall to the normalisation."""
+        return own.logaddexp(other)

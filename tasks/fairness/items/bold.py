@@ -16,7 +16,7 @@ def digest() -> str:
 
 
 def bold_prompts(domains: Sequence[Domain], held_out: float | None, cache: Path) -> list[Prompt]:
-    """The prompts of some domains; with ``held_out`` only those of pages that ``bold-wikipedia`` with ``by: title`` and this ``test_share`` keeps from training."""
+    """The prompts of some domains; with ``held_out`` only those of pages that ``bold-wikipedia``, ``by: title``, keeps from training with this share."""
     kept = None if held_out is None else held_out_titles(held_out, cache)
     found = []
     for domain in domains:

@@ -12,7 +12,7 @@ from tasks.core.component import OneOf
 from tasks.core.measures import Measures, Need, Row
 from tasks.data._bold import DOMAINS, Domain
 from tasks.fairness._generation import GenerationMetric, Prompt, Written
-from tasks.fairness._written import compared
+from tasks.fairness._written import compared, items
 from tasks.fairness.scorer import SCORERS, Scorer
 
 if TYPE_CHECKING:
@@ -82,11 +82,7 @@ class Bold(GenerationMetric):
             for scorer in self.scorers:
                 reference = self._reference(domain, scorer, needed, report)
                 rows += compared(self, domain, scorer, asked, written, scores[scorer.named], seed, said, reference)
-        items: dict[str, Sequence[Any]] = {name: values.tolist() for name, values in scores.items()}
-        ids = [asked[one.prompt].id for one in written]
-        from tasks.core.bootstrap import items_of
-
-        return Measures(tuple(rows), items_of([f"{name}#{one.sample}" for name, one in zip(ids, written, strict=True)], ids, items))
+        return Measures(tuple(rows), items(asked, written, scores))
 
     def _reference(self, domain: Domain, scorer: Scorer, needed: Mapping[str, Path], report: Any) -> dict[str, NDArray[np.float64]]:
         """Scores of Wikipedia's own sentences by group."""

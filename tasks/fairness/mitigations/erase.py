@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tasks.core.component import OneOf
 from tasks.core.measures import Row
-from tasks.fairness.eraser import ERASERS, CannotErase, Erasure, Eraser
+from tasks.fairness.eraser import ERASERS, CannotErase, Eraser, Erasure
 from tasks.fairness.mitigation import Mitigation
 
 if TYPE_CHECKING:
@@ -81,15 +81,10 @@ class Erase(Mitigation):
         said = {"texts": str(int(found.facts["n"]) // 2)}
         common: dict[str, Any] = {"direction": "none", "conditions": said, "lowest": 0.0, "highest": 1.0}
         names = {"probe_before": "a linear probe's accuracy of group, before", "probe_after": "the same, after"}
-        n = found.facts.get("probe_n")
+        if "probe_n" not in found.facts:
+            return ()
+        took = f"{self.eraser.kind} took out {found.facts['rank']} of {found.facts['width']} dimensions; majority {found.facts['probe_majority']:.3f}"
+        n = int(found.facts["probe_n"])
         return tuple(
-            Row(
-                name=f"fairness/erase/{name}/score",
-                value=float(found.facts[name]),
-                n=int(n),
-                reason=f"{words}; {self.eraser.kind} took out {found.facts['rank']} of {found.facts['width']} dimensions; majority {found.facts['probe_majority']:.3f}",
-                **common,
-            )
-            for name, words in names.items()
-            if name in found.facts and n is not None
+            Row(name=f"fairness/erase/{name}/score", value=float(found.facts[name]), n=n, reason=f"{words}; {took}", **common) for name, words in names.items()
         )

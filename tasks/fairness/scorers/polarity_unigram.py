@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MALE = frozenset("he him his himself man men he's boy boys".split())
-FEMALE = frozenset("she her hers herself woman women she's girl girls".split())
+MALE = frozenset(["he", "him", "his", "himself", "man", "men", "he's", "boy", "boys"])
+FEMALE = frozenset(["she", "her", "hers", "herself", "woman", "women", "she's", "girl", "girls"])
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 
 
@@ -33,6 +33,6 @@ class PolarityUnigram(Scorer):
 
 
 def _sign(text: str) -> int:
-    words = _WORD.findall(text.lower().replace("’", "'"))
+    words = _WORD.findall(text.lower().replace("\u2019", "'"))
     female, male = sum(word in FEMALE for word in words), sum(word in MALE for word in words)
     return (female > male) - (male > female)

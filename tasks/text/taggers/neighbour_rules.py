@@ -9,9 +9,9 @@ from typing import Literal
 from tasks.text._pronoun_words import ALWAYS_OWNED, CAUSING, EITHER_NEXT, GIVING, MADE, NOT_A_NOUN, NOT_ADVERBS, OF_ONES_OWN, PREPOSITIONS
 from tasks.text.tagger import Role, Span, Tagger
 
-_BEFORE = re.compile(r"([^\W\d_][\w'’-]*)[ \t]+$")
+_BEFORE = re.compile(r"([^\W\d_][\w'\u2019-]*)[ \t]+$")
 _FRIEND = re.compile(r"(\w+)[ \t]+of[ \t]+$")
-_AFTER = re.compile(r"[ \t]+([\w][\w'’-]*)")
+_AFTER = re.compile(r"[ \t]+([\w][\w'\u2019-]*)")
 LOOKED_BACK, LOOKED_ON, WORDS_ON = 40, 100, 4
 
 
@@ -34,7 +34,7 @@ class NeighbourRules(Tagger):
         alone: Role = "object" if is_her else "independent"
         following = self._following(text, end)
         if not following:
-            return None if text[end : end + 1] in ("-", "'", "’", "/") or text[end : end + 2] in (' "', " “", " (", " @") else alone
+            return None if text[end : end + 1] in ("-", "'", "\u2019", "/") or text[end : end + 2] in (' "', " “", " (", " @") else alone
         after = following[0]
         if after in NOT_A_NOUN:
             return None if after in ("and", "or") and not is_her else alone
