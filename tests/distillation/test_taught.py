@@ -19,7 +19,7 @@ from tasks.privacy.clip_rule import CLIP_RULES
 from tasks.privacy.engine import ENGINES
 from tests.distillation.tiny import KINDS, TEXTS, asked, encoder, examples, lessons, network, vocabulary
 
-PLAIN = {"combiner": {"kind": "none"}, "weights": {"kl": 1, "cross_entropy": 0, "hidden": 0}, "temperature": 1}
+PLAIN: dict[str, Any] = {"combiner": {"kind": "none"}, "weights": {"kl": 1, "cross_entropy": 0, "hidden": 0}, "temperature": 1}
 EVERYTHING = torch.arange(len(lessons().window))
 
 
@@ -203,7 +203,8 @@ def test_engines_clip_a_distillation_loss_as_the_loop_does(engine: str, tmp_path
         student = network(seed=7, layers=1)
         student.whole_mask = True  # type: ignore[assignment]
         if engine == "opacus-ghost":
-            student.body.lm_head.weight = torch.nn.Parameter(student.body.lm_head.weight.detach().clone())  # type: ignore[union-attr]
+            head: Any = student.body.lm_head  # type: ignore[union-attr]
+            head.weight = torch.nn.Parameter(head.weight.detach().clone())
         student.train()
         clipper = ENGINES.parse({"kind": kind}).clipper(student, CLIP_RULES.parse({"kind": "flat", "l2_clip_norm": 0.5}))  # type: ignore[attr-defined]
         clipper.loss = taught.loss
