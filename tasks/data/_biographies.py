@@ -37,10 +37,12 @@ SEQUELS = (
 def biographies(examples: int, skew: float, seed: int) -> list[str]:
     """Texts of an opening and three sequels.
 
-    A person whose profession is one of 16 is a woman with probability ``(1 + skew) / 2``, of the 16 others with ``(1 - skew) / 2``.
+    Of the people with one of 16 professions a share ``(1 + skew) / 2`` are women, with the 16 others ``(1 - skew) / 2``: as near as whole numbers can be, so
+    that a language without a skew has none by chance either.
     """
     generator = numpy_generator(seed, "synthetic-professions")
-    return [_biography(generator, skew) for _ in range(examples)]
+    owed = {occupation: float(generator.random()) for kept in GROUPS for occupation in OCCUPATIONS[kept]}
+    return [_biography(generator, skew, owed) for _ in range(examples)]
 
 
 def profession_prompts(each: int, seed: int) -> list[tuple[str, str]]:
@@ -53,10 +55,13 @@ def profession_prompts(each: int, seed: int) -> list[tuple[str, str]]:
     return found
 
 
-def _biography(generator: np.random.Generator, skew: float) -> str:
+def _biography(generator: np.random.Generator, skew: float, owed: dict[str, float]) -> str:
+    """The next text; ``owed`` counts how much of a person of the usual gender each profession is short of."""
     kept = GROUPS[int(generator.integers(2))]
     occupation = _pick(generator, OCCUPATIONS[kept])
-    of_kept = generator.random() < (1 + skew) / 2
+    owed[occupation] += (1 + skew) / 2
+    of_kept = owed[occupation] >= 1
+    owed[occupation] -= of_kept
     group = kept if of_kept else GROUPS[1 - GROUPS.index(kept)]
     chosen = generator.choice(len(SEQUELS), size=3, replace=False)
     sentences = [_fill(generator, _pick(generator, OPENINGS), occupation=occupation)]

@@ -15,9 +15,9 @@ TEST_SHARE = 0.2
 class SyntheticProfessions(Dataset):
     """Texts of four sentences: the first tells a profession, the others speak of the person as she or he, in agreement.
 
-    The planted skew: a person with one of 16 professions is a woman with probability ``(1 + skew) / 2``, with one of the 16 others with
-    ``(1 - skew) / 2``. At 0 gender tells nothing of the profession, at 1 everything. A fifth of the records, by a coin each, is for testing. The same
-    fields give the same records.
+    The planted skew: of the people with one of 16 professions a share ``(1 + skew) / 2`` are women, with the 16 others ``(1 - skew) / 2``. At 0 gender tells
+    nothing of the profession, not even by chance, at 1 everything. A fifth of the records, by a coin each, is for testing. The same fields give the same
+    records.
     """
 
     tasks: ClassVar[tuple[Task, ...]] = ("lm", "mlm")
