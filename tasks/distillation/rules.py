@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tasks.core.rules import Facts, Rule
+from tasks.data._bold import DOMAINS
 
 LOADED = ("pretrained", "mlflow")
 
@@ -37,11 +38,12 @@ def _wikipedia(block: Any) -> Iterator[Mapping[str, Any]]:
 
 def _prompts_were_read(facts: Facts) -> bool:
     read = [*_wikipedia(facts.get("data")), *_wikipedia(facts.get("teacher_data"))]
-    shares = {part.get("test_share") if part.get("by") == "title" and part.get("split") != "test" else None for part in read}
     for metric in facts.get("fairness") or ():
         if isinstance(metric, Mapping) and metric.get("kind") in ("bold", "profession-polarity") and metric.get("items", "bold") == "bold":
-            held = metric.get("held_out")
-            if read and (held is None or shares != {held}):
+            asked = {"profession"} if metric["kind"] == "profession-polarity" else set(metric.get("domains") or DOMAINS)
+            of_both = [part for part in read if asked & set(part.get("domains") or DOMAINS)]
+            shares = {part.get("test_share") if part.get("by") == "title" and part.get("split") != "test" else None for part in of_both}
+            if of_both and (metric.get("held_out") is None or shares != {metric.get("held_out")}):
                 return True
     return False
 

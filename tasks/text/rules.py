@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from tasks.core.rules import Facts, Rule
+from collections.abc import Mapping
+from typing import Any
 
-PUBLIC_KINDS = ("shakespeare", "synthetic-assistant", "wikitext-2")
+from tasks.core.rules import Facts, Rule
+from tasks.data.dataset import DATASETS, Dataset
+
+PUBLIC_KINDS = ("shakespeare", "synthetic-assistant")
+"""Beside those that say so themselves: plays, and sentences that nobody said."""
+
+
+def _public(block: Any) -> bool:
+    """Whether a data block holds nobody's private text: it says so, and so do the blocks inside it."""
+    if not isinstance(block, Mapping):
+        return False
+    inside = [*(block.get("parts") or ()), *([block["data"]] if "data" in block else ())]
+    if inside:
+        return all(_public(part) for part in inside)
+    member = DATASETS.members().get(str(block.get("kind")))
+    return block.get("kind") in PUBLIC_KINDS or (member is not None and issubclass(member, Dataset) and not member.private)
 
 
 def _private_vocabulary(facts: Facts) -> bool:
     tokenizer = facts.get("model.tokenizer.kind")
-    return tokenizer == "trained" and facts.get("model.tokenizer.corpus.kind") not in PUBLIC_KINDS
+    return tokenizer == "trained" and not _public(facts.get("model.tokenizer.corpus"))
 
 
 RULES = (

@@ -25,6 +25,7 @@ FAMILIES = {
     "federated": FEDERATED,
     "fairness": rf"{WORD}(/{WORD}){{0,2}}/({DISPARITY})",
     "cost": COST,
+    "distillation": "texts_reversed|places_left_out",
     "train": WORD,
 }
 NAME = re.compile("|".join(rf"{family}/({names})" + ("" if family == "train" else "(_low|_high)?") for family, names in FAMILIES.items()))

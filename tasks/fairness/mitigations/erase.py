@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tasks.text.counterfactual import Counterfactual
 
 
-class Erase(Mitigation):
+class EraseGroup(Mitigation):
     """A linear map of the last layer's states, fitted so that they tell less of whom a text speaks: INLP, SentenceDebias or LEACE.
 
     Fitted on mean states of training texts and of their role reversals (Meade et al., ACL 2022, fit on mean states too), a text's class being the group
