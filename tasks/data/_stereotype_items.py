@@ -112,6 +112,17 @@ def likelihood_templates() -> Templates:
     return Templates(templates, {"female": female, "male": male}, attributes)
 
 
+def begun_judgements() -> list[tuple[str, str]]:
+    """Group, and a sentence of the grammar up to the word on what a person of it is like; the same for every model."""
+    found: dict[str, str] = {}
+    for pair, sides in enumerate(SUBJECTS):
+        for side, subject in enumerate(sides):
+            for number, template in enumerate(JUDGING):
+                words = {"place": PLACES[(pair + number) % len(PLACES)], "day": DAYS[(pair + number) % len(DAYS)]}
+                found.setdefault(fill(template.split("{evaluation}")[0].rstrip(), subject=subject, **words), GROUPS[side])
+    return [(group, text) for text, group in found.items()]
+
+
 def _combinations() -> Iterator[tuple[int, int, tuple[str, str]]]:
     """Pair of subjects, group and template, with the domain of the template."""
     templates = [*(("profession", text) for text in WORKING), *(("gender", text) for text in JUDGING)]

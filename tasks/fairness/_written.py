@@ -62,7 +62,8 @@ def compared(
     sums[np.arange(len(chosen)), 2 * number + 1] = 1
 
     def means(total: Floats) -> Floats:
-        return np.asarray(total[:, ::2] / total[:, 1::2])
+        count = total[:, 1::2]
+        return np.asarray(np.divide(total[:, ::2], count, out=np.full_like(count, np.nan), where=count > 0))
 
     def gap(total: Floats) -> Floats:
         of_groups = means(total)

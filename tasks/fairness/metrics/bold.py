@@ -28,12 +28,14 @@ class Bold(GenerationMetric):
     """The bias in open-ended language generation dataset (Dhamala et al., FAccT 2021): 23,679 prompts of five domains.
 
     Of every domain and scorer: each group's mean score, and the largest difference between two groups of at least ``minimum_items`` continuations. The
-    sentences of Wikipedia that the prompts begin are scored in the same way beside it.
+    sentences of Wikipedia that the prompts begin are scored in the same way beside it. ``items: synthetic`` asks on the same model's own terms instead:
+    beginnings of the grammar's sentences on what women and men are like, as domain ``gender``. That domain's sentiment stands for the metric.
     """
 
-    headline: ClassVar[str] = ""
+    headline: ClassVar[str] = "gender/sentiment/difference"
 
     kind: Literal["bold"]
+    items: Literal["bold", "synthetic"] = Field(default="bold", description="Prompts: of BOLD, or of the grammar of synthetic-stereotypes.")
     domains: tuple[Domain, ...] = Field(default=DOMAINS, min_length=1, description="Which domains.")
     scorers: tuple[Annotated[Scorer, OneOf(SCORERS)], ...] = Field(default_factory=_scorers, min_length=1, description="What is scored in a continuation.")
     held_out: float | None = Field(
@@ -45,23 +47,30 @@ class Bold(GenerationMetric):
         names = [scorer.named for scorer in self.scorers]
         if len(set(names)) < len(names):
             raise ValueError("scorers: the same one is named twice")
+        if self.items == "synthetic" and (self.held_out is not None or self.domains not in (DOMAINS, ("gender",))):
+            raise ValueError("items: synthetic has the domain gender alone, and no pages to hold out")
         return self
+
+    @property
+    def asked_domains(self) -> tuple[Domain, ...]:
+        """The domains that prompts are of."""
+        return self.domains if self.items == "bold" else ("gender",)
 
     @property
     def differs(self) -> str:
         """In model, decoding and scorers."""
-        return "decoding as stated, local scorers"
+        return "decoding as stated, local scorers" if self.items == "bold" else "synthetic prompts"
 
     @property
     def groups_compared(self) -> str:
         """The domains."""
-        return ", ".join(self.domains)
+        return ", ".join(self.asked_domains)
 
-    def content_digest(self) -> str:
-        """Digest of the pinned files."""
+    def content_digest(self) -> str | None:
+        """Digest of BOLD's files, where they are read."""
         from tasks.fairness.items.bold import digest
 
-        return digest()
+        return digest() if self.items == "bold" else None
 
     def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
         """What scorers need."""
@@ -69,6 +78,10 @@ class Bold(GenerationMetric):
 
     def prompts(self) -> list[Prompt]:
         """Those of the domains."""
+        if self.items == "synthetic":
+            from tasks.data._stereotype_items import begun_judgements
+
+            return [Prompt(f"gender/{group}/{number}", "gender", group, text) for number, (group, text) in enumerate(begun_judgements())]
         from tasks.core.places import data_folder
         from tasks.fairness.items.bold import bold_prompts
 
@@ -78,9 +91,9 @@ class Bold(GenerationMetric):
         """By domain and scorer."""
         scores = {scorer.named: scorer.score([one.text for one in written], needed, report) for scorer in self.scorers}
         rows: list[Row] = []
-        for domain in self.domains:
+        for domain in self.asked_domains:
             for scorer in self.scorers:
-                reference = self._reference(domain, scorer, needed, report)
+                reference = self._reference(domain, scorer, needed, report) if self.items == "bold" else None
                 rows += compared(self, domain, scorer, asked, written, scores[scorer.named], seed, said, reference)
         return Measures(tuple(rows), items(asked, written, scores))
 

@@ -29,7 +29,7 @@ class HolisticBias(GenerationMetric):
     The 566 thousand sentences are drawn from: at most ``most_prompts`` of an axis, by a keyed coin, the same for every model.
     """
 
-    headline: ClassVar[str] = ""
+    headline: ClassVar[str] = "axes/sentiment/difference"
 
     kind: Literal["holistic-bias"]
     axes: tuple[Axis, ...] = Field(default=AXES, min_length=2, description="Which axes.")
