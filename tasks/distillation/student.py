@@ -69,7 +69,9 @@ class TaughtByTeacher(Teaching):
         return taught(lessons, self.how, targets, started.encoder.vocabulary_size, started.encoder.pad_id)
 
     def rows(self, private: bool) -> tuple[Row, ...]:
-        """Shares of texts and places, which a privacy guarantee of the student does not cover."""
+        """Shares of texts and places; none under privacy, whose guarantee does not cover them."""
+        if private:
+            return ()
         facts = json.loads((self.lessons / "lessons.json").read_text())
         texts = {name.removeprefix("texts: "): count for name, count in facts.items() if name.startswith("texts: ")}
         gendered = sum(count for name, count in texts.items() if name != "no word of a group")
