@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from tasks.core.fingerprint import digest, keyed_values, step_key
 from tasks.core.step import Step, StepConfig
@@ -23,7 +24,7 @@ class Node:
     key: str
     label: str
 
-    @property
+    @cached_property
     def shape(self) -> str:
         """What decides how long the step takes: its config, and the configs of its inputs, without seeds and code."""
         return digest([self.step.name, keyed_values(self.config), {name: node.shape for name, node in self.inputs.items()}])
