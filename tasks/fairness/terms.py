@@ -8,30 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from tasks.text.gender_words import PAIRS, PERSONS
+
 Named = Literal["gender", "identities", "synthetic"]
 TermSet = tuple[str, ...]
 """Interchangeable words: the same part of speech and number, one for each group."""
 
-PERSONS: tuple[TermSet, ...] = (("woman", "man"), ("women", "men"), ("girl", "boy"), ("girls", "boys"), ("female", "male"), ("females", "males"))
-GENDER: tuple[TermSet, ...] = (
-    ("she", "he"),
-    ("herself", "himself"),
-    *PERSONS,
-    ("mother", "father"),
-    ("mothers", "fathers"),
-    ("mom", "dad"),
-    ("daughter", "son"),
-    ("daughters", "sons"),
-    ("sister", "brother"),
-    ("sisters", "brothers"),
-    ("wife", "husband"),
-    ("wives", "husbands"),
-    ("aunt", "uncle"),
-    ("grandmother", "grandfather"),
-    ("lady", "gentleman"),
-    ("ladies", "gentlemen"),
-    ("girlfriend", "boyfriend"),
-)
 IDENTITIES: tuple[TermSet, ...] = (
     ("christian", "muslim", "jewish", "buddhist", "hindu", "catholic", "protestant"),
     ("christians", "muslims", "jews", "buddhists", "hindus", "catholics", "protestants"),
@@ -103,7 +85,7 @@ class Terms:
 def terms(named: Named | tuple[TermSet, ...], excluded: tuple[str, ...] = ()) -> Terms:
     """The terms of a name, or one's own. ``excluded`` are further words whose texts are left out."""
     if named == "gender":
-        return Terms(GENDER, (*UNCLEAR, *excluded))
+        return Terms(PAIRS, (*UNCLEAR, *excluded))
     if named == "identities":
         return Terms(IDENTITIES, excluded)
     if named == "synthetic":

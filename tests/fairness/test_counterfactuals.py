@@ -12,7 +12,8 @@ from scipy.stats import spearmanr
 from tasks.fairness._following import following
 from tasks.fairness._judged import Opened
 from tasks.fairness.metric import FAIRNESS
-from tasks.fairness.terms import GENDER, IDENTITIES, UNCLEAR, Terms, terms
+from tasks.fairness.terms import IDENTITIES, UNCLEAR, Terms, terms
+from tasks.text.gender_words import PAIRS
 
 SAID = {"data": "d", "split": "test"}
 
@@ -40,7 +41,7 @@ def metric(**fields: Any) -> Any:
 
 
 def test_no_word_stands_twice_and_each_set_has_a_partner() -> None:
-    for sets in (GENDER, IDENTITIES):
+    for sets in (PAIRS, IDENTITIES):
         words = [word for members in sets for word in members]
         assert len(words) == len(set(words)) and all(len(members) > 1 for members in sets) and words == [word.lower() for word in words]
         assert not set(words) & set(UNCLEAR)
@@ -48,7 +49,7 @@ def test_no_word_stands_twice_and_each_set_has_a_partner() -> None:
 
 def test_words_are_replaced_whole_in_step_and_in_their_case() -> None:
     gender, identities = terms("gender"), terms("identities")
-    assert gender.counterparts("She said the WOMEN and a Girl are manly womanly", 8) == ["He said the MEN and a Boy are manly womanly"]
+    assert gender.counterparts("She said the WOMEN and a Girl are mannish womanish", 8) == ["He said the MEN and a Boy are mannish womanish"]
     assert gender.counterparts("she lost her book", 8) == [] and gender.counterparts("nobody", 8) == []
     found = identities.counterparts("a muslim and a jewish man", 50)
     assert len(found) == 6 and len(set(found)) == 6
