@@ -83,7 +83,7 @@ def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: 
     if isinstance(need, WordVectors):
         texts = prepare(graph, _dataset(need.data), seed, f"word vectors {label}")
         vectors = graph.add(FIT_VECTORS, FitVectorsConfig(dimension=need.dimension), {"data": texts}, None, f"fit word vectors {label}")
-        return [("vectors", vectors)]
+        return [(f"vectors/{need.label}", vectors)]
     if isinstance(need, TrainedOther):
         return _trained_other(graph, need, seed, label)
     raise TypeError(f"no step makes a need of type {type(need).__name__}")

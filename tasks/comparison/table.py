@@ -51,8 +51,9 @@ class Table:
         return self._rows.get(arm, {}).get(metric, {})
 
     def direction(self, metric: str) -> Direction:
-        """Which way is better."""
-        found: list[Direction] = [row.direction for metrics in self._rows.values() for row in metrics.get(metric, {}).values()]
+        """Which way is better: as rows with a value say, where there are any."""
+        rows = [row for metrics in self._rows.values() for row in metrics.get(metric, {}).values()]
+        found: list[Direction] = [row.direction for row in sorted(rows, key=lambda row: row.value is None)]
         return found[0] if found else "none"
 
     def combine(self, arms: Sequence[str], signs: Sequence[int], metric: str) -> Combined:

@@ -165,11 +165,12 @@ class PreparedOther(Need):
 
 
 class WordVectors(Need):
-    """Vectors of words from co-occurrence in other data, with the gender direction taken out of neutral words. Named ``vectors``.
+    """Vectors of words from co-occurrence in other data, with the gender direction taken out of neutral words. Named ``vectors/<label>``.
 
     ``data`` is the resolved block of the texts as plain values.
     """
 
+    label: str
     data: dict[str, Any]
     dimension: int
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tasks.core.seeds import numpy_generator
@@ -27,17 +28,17 @@ OWN = {
 _SENTENCES = 3
 
 
-def bios(examples: int, skew: float, seed: int) -> pd.DataFrame:
-    """Biographies of three sentences (columns text, label, group).
+def bios(skews: Sequence[float], seed: int) -> pd.DataFrame:
+    """Biographies of three sentences, one for each skew (columns text, label, group).
 
     Professions are equally frequent. A person with one of the first eight is a woman with probability ``(1 + skew) / 2``, with one of the others with
     ``(1 - skew) / 2``. A thing or place is the profession's own with probability ``HINT_SHARE``, else any. The draws of a record do not depend on
-    ``skew``: the same seed gives the same people, of whom some have another gender.
+    its skew: the same seed gives the same people, of whom some have another gender.
     """
     import pandas as pd
 
     generator = numpy_generator(seed, "synthetic-bios")
-    return pd.DataFrame([_bio(generator, skew) for _ in range(examples)], columns=["text", "label", "group"])
+    return pd.DataFrame([_bio(generator, skew) for skew in skews], columns=["text", "label", "group"])
 
 
 def _bio(generator: np.random.Generator, skew: float) -> tuple[str, str, str]:

@@ -105,6 +105,8 @@ def from_alternate_layers(student: nn.Module, teacher: nn.Module) -> list[int]:
     one, other = _layers(teacher), _layers(student)
     if one is None or other is None or one[0] != other[0] or len(other[1]) > len(one[1]):
         raise ModelError("alternate-layers: the student must be of its teacher's architecture and have no more layers")
+    if _heads(teacher) != _heads(student):
+        raise ModelError("alternate-layers: the student must have its teacher's attention heads: no weight tells how many there are")
     kept = [round(place * (len(one[1]) - 1) / max(1, len(other[1]) - 1)) for place in range(len(other[1]))]
     name, weights = one[0], teacher.state_dict()
     for key, target in student.state_dict().items():
@@ -123,6 +125,11 @@ def _layers(network: nn.Module) -> tuple[str, nn.ModuleList] | None:
     """The name and the list of a network's blocks: the longest list of modules."""
     found = [(name, module) for name, module in network.named_modules() if isinstance(module, nn.ModuleList)]
     return max(found, key=lambda pair: len(pair[1]), default=None)
+
+
+def _heads(network: Any) -> tuple[int | None, int | None]:
+    config = getattr(getattr(network, "body", None), "config", None)
+    return getattr(config, "num_attention_heads", None), getattr(config, "num_key_value_heads", None)
 
 
 def _check_widths(student: nn.Module, teacher: nn.Module) -> None:

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+def once(**fields: Sequence[str]) -> None:
+    """Raises ValueError for a field that names one thing twice."""
+    for field, names in fields.items():
+        if len(set(names)) < len(names):
+            raise ValueError(f"{field}: the same one is named twice")
+
+
 def compared(
     metric: GenerationMetric,
     domain: str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -47,15 +48,20 @@ class Doubt(BaseModel):
 
 
 def erase(network: nn.Module, matrix: Tensor, shift: Tensor) -> None:
-    """Put an affine map between a network's last states and its answers. Raises ModelError for a network without such states."""
+    """Put an affine map between a network's last states and its answers, after one that is there. Raises ModelError for a network without such states."""
     from tasks.models._transformers import CausalNetwork, EncoderNetwork
 
     if not isinstance(network, CausalNetwork | EncoderNetwork):
         raise ModelError("only a causal language model or a transformer encoder has states that can be erased before its answers")
-    network.eraser = Affine(matrix, shift)
-    if isinstance(network, CausalNetwork):
+    first: Any = network.eraser
+    network.eraser = Affine(matrix, shift) if first is None else Affine(matrix @ first.matrix, matrix @ first.shift + shift)
+    if first is None and isinstance(network, CausalNetwork):
         answers: Any = network.body.get_output_embeddings()  # type: ignore[operator]
-        answers.register_forward_pre_hook(lambda module, inputs: (network.erased(inputs[0]), *inputs[1:]))
+        answers.register_forward_pre_hook(partial(_before_answers, network))
+
+
+def _before_answers(network: Any, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return (network.erased(inputs[0]), *inputs[1:])
 
 
 def doubt_of(network: nn.Module) -> Doubt | None:

@@ -35,6 +35,7 @@ DEFINITIONAL = (
     ("herself", "himself"),
 )
 GENDERED = frozenset({"her", "hers", "his", "him", *(word for pair in PAIRS for word in pair), *UNPAIRED.split()})
+LITTLE = "the texts of the word vectors hold fewer than two pairs such as she and he often enough"
 NAME = "co-occurrence vectors, hard-debiased by the project's gender words"
 
 
@@ -71,10 +72,12 @@ class WordVectors:
 
 def fit_debiased(texts: Sequence[str], dimension: int) -> WordVectors:
     """Vectors of all words that are frequent enough: positive pointwise mutual information with smoothed contexts, factored by a truncated SVD
-    (Levy, Goldberg and Dagan, TACL 2015), then hard-debiased. The same texts give the same vectors up to rounding."""
+    (Levy, Goldberg and Dagan, TACL 2015), then hard-debiased. The same texts give the same vectors up to rounding. Raises ValueError for too little text."""
     from scipy.sparse.linalg import svds
 
     words, counts = _counted(texts)
+    if len(words) < 4:
+        raise ValueError(LITTLE)
     size = min(dimension, min(counts.shape) - 1)
     left, values, _ = svds(_information(counts), k=size, v0=np.ones(min(counts.shape)), which="LM")
     return hard_debiased(words, _units(left * values**POWER))
@@ -108,7 +111,7 @@ def _direction(places: dict[str, int], matrix: Floats) -> Floats:
             middle = (matrix[places[one]] + matrix[places[other]]) / 2
             rows += [matrix[places[one]] - middle, matrix[places[other]] - middle]
     if len(rows) < 4:
-        raise ValueError("the texts of the word vectors hold fewer than two pairs such as she and he often enough")
+        raise ValueError(LITTLE)
     found = np.asarray(np.linalg.svd(np.array(rows), full_matrices=False)[2][0])
     return found if sum(found @ row for row in rows[::2]) >= 0 else -found
 

@@ -39,9 +39,8 @@ def test_each_gender_has_nine_words() -> None:
 
 def plain_gender(text: str) -> str | None:
     """Cut at whatever is no letter or apostrophe: as the words of the lists are found, another way."""
-    words = Counter(
-        "".join(letter if (letter.isascii() and letter.isalpha()) or letter == "'" else " " for letter in text.lower().replace("\u2019", "'")).split()
-    )
+    letters = "abcdefghijklmnopqrstuvwxyz'"
+    words = Counter("".join(letter if letter in letters else " " for letter in text.lower().replace("\u2019", "'")).split())
     female, male = (sum(words[word] for word in found) for found in (FEMALE, MALE))
     return "female" if female > male else "male" if male > female else None
 
@@ -61,7 +60,7 @@ def test_it_has_the_published_sentences_and_few_are_of_a_gender(catalogue: Path,
     assert len(unheld) - len(train) == 51 and set(test["label"]) == set(train["label"]) and found.facts["private"] is False
     assert Counter(gender_of(text) for page in pages for text in page.texts) == {None: 9897, "male": 184, "female": 114}
     assert found.facts["groups"] == {"train": {"female": 92, "male": 155}, "test": {"female": 22, "male": 25}}
-    assert [plain_gender(text) for text in test["text"]] == test["group"].where(test["group"].notna(), None).tolist()
+    assert [plain_gender(text) for text in test["text"]] == [group if isinstance(group, str) else None for group in test["group"]]
 
 
 def test_a_scrubbed_sentence_keeps_its_group_and_tells_it_no_more(catalogue: Path, prepare: Prepare) -> None:

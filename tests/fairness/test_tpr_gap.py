@@ -19,15 +19,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 
 from tasks.core.measures import FineTuned, Measures, Predictions, PreparedOther, Row
+from tasks.core.seeds import uniform
 from tasks.data._stereotype_words import PLACES, THINGS
 from tasks.data.prepared import PreparedData
 from tasks.fairness.metric import FAIRNESS
 from tasks.fairness.metrics.tpr_gap import TprGap
-from tasks.models.artifact import save_model
-from tasks.models.model import MODELS, TaskShape
+from tasks.models.model import TaskShape
 from tasks.models.probing import Probe
 from tests.conftest import Prepare
-from tests.fairness.fakes import TINY
 from tests.fairness.test_classifiers import numbers
 
 LABELS = ("cook", "nurse", "pilot", "tailor")
@@ -126,7 +125,7 @@ def test_rows_carry_directions_bounds_and_conditions(tmp_path: Path) -> None:
 
 
 def test_the_null_is_that_of_groups_that_are_really_shuffled_within_labels(tmp_path: Path) -> None:
-    """2,000 shuffles here and 1,000 there: means of a deviation of 0.02 lie within 0.004, their 95th percentiles within 0.008, in all but one of 10,000."""
+    """2,000 shuffles here and 1,000 there. Each tolerance is four standard errors of the two: a false alarm in 16,000."""
     table = records(4, n=500, gap=0.4)
     generator, places = np.random.default_rng(0), [np.flatnonzero(table["label"] == label) for label in LABELS]
     right, female = (table["label"] == table["predicted"]).to_numpy(), (table["group"] == "female").to_numpy()
@@ -138,14 +137,14 @@ def test_the_null_is_that_of_groups_that_are_really_shuffled_within_labels(tmp_p
     found = rows(table, tmp_path)
     for name, chance in (("difference", np.sqrt((apart**2).mean(axis=1))), ("max/difference", np.abs(apart).max(axis=1))):
         mean, most = null(found[name])
-        assert mean == pytest.approx(chance.mean(), abs=0.004 if name == "difference" else 0.01)
-        assert most == pytest.approx(np.quantile(chance, 0.95), abs=0.008 if name == "difference" else 0.02)
+        assert mean == pytest.approx(chance.mean(), abs=0.005 if name == "difference" else 0.008)
+        assert most == pytest.approx(np.quantile(chance, 0.95), abs=0.011 if name == "difference" else 0.015)
         value = found[name].value
         assert value is not None and value > most
 
 
 def test_without_a_gap_alarms_are_as_rare_as_said_and_signed_intervals_hold_nothing(tmp_path: Path) -> None:
-    """30 draws without a gap, at 5%: 6 or more alarms have a chance of 1 in 300; of 120 intervals fewer than 104 hold 0 once in 1,000 (at 93%)."""
+    """30 draws without a gap, at 5%: 6 or more alarms have a chance of 1 in 300; that fewer than 102 of 120 intervals hold 0, of 1 in 1,400 (at 93%)."""
     alarms = held = 0
     for seed in range(30):
         found = rows(records(100 + seed), tmp_path, seed=seed)
@@ -153,7 +152,7 @@ def test_without_a_gap_alarms_are_as_rare_as_said_and_signed_intervals_hold_noth
         assert value is not None and value > 0
         alarms += value > null(found["difference"])[1]
         held += sum(row.low is not None and row.high is not None and row.low <= 0 <= row.high for name, row in found.items() if name not in OVERALL)
-    assert alarms < 6 and held >= 104
+    assert alarms < 6 and held >= 102
 
 
 def answered(found: PreparedData, words: Sequence[str] | None = None) -> pd.DataFrame:
@@ -165,13 +164,14 @@ def answered(found: PreparedData, words: Sequence[str] | None = None) -> pd.Data
 
 
 def test_a_gap_grows_with_what_was_planted_and_is_gone_where_gender_is_not_read(prepare: Prepare, tmp_path: Path) -> None:
-    tables = {skew: answered(prepare({"kind": "synthetic-bios", "skew": skew})) for skew in (0.0, 0.7, 1.0)}
+    made = {skew: prepare({"kind": "synthetic-bios", "skew": skew}) for skew in (0.0, 0.7, 1.0)}
+    tables = {skew: answered(data) for skew, data in made.items()}
     found = {skew: rows(table, tmp_path)["difference"] for skew, table in tables.items()}
     values = [row.value or 0.0 for row in found.values()]
     assert values == sorted(values) and values[0] < null(found[0.0])[1] and values[1] > 1.5 * null(found[0.7])[1] and values[2] > 3 * null(found[1.0])[1]
     generator = np.random.default_rng(0)
     shuffled = tables[1.0].assign(group=tables[1.0].groupby("label")["group"].transform(lambda group: generator.permutation(group.to_numpy())))
-    blind = answered(prepare({"kind": "synthetic-bios", "skew": 1.0}), [*THINGS, *PLACES])
+    blind = answered(made[1.0], [*THINGS, *PLACES])
     for table in (shuffled, blind):
         row = rows(table, tmp_path)["difference"]
         assert row.value is not None and row.value < null(row)[1] < values[1]
@@ -259,29 +259,35 @@ def test_what_cannot_be_meant_is_refused(fields: dict[str, Any], message: str) -
         metric(**fields)
 
 
+class Answers:
+    """A classifier in the place of an opened one: its answer to a text is drawn by a key."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.shape = TaskShape("intent", tuple(labels))
+
+    def classify(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        return np.asarray([[uniform(0, label, text) for label in self.shape.labels] for text in texts])
+
+
 @pytest.mark.parametrize("route", ["test_data", "data", "both"])
-def test_other_data_is_judged_by_a_model_as_it_is_or_fine_tuned(route: str, tmp_path: Path, prepare: Prepare) -> None:
+def test_other_data_is_judged_by_a_model_as_it_is_or_fine_tuned(route: str, tmp_path: Path, prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
     own, other = (prepare({"kind": "synthetic-bios", "examples": 400, "seed": seed}) for seed in (1, 2))
-    save(tmp_path, own.labels)
+    opened: list[Path] = []
+    monkeypatch.setattr(Probe, "open", lambda folder, device: opened.append(folder) or Answers(own.labels))  # type: ignore[func-returns-value]
     block = {"kind": "synthetic-bios", "examples": 400, "seed": 2}
     fields = {"test_data": {"test_data": block}, "data": {"data": block}, "both": {"data": {**block, "seed": 1}, "test_data": block}}[route]
     needs = metric(**fields).needs({})
     assert [type(need) for need in needs] == {"test_data": [PreparedOther], "data": [FineTuned], "both": [FineTuned, PreparedOther]}[route]
-    assert metric().needs({}) == (Predictions(split="test"),)
-    tuned = {"fine-tuned": tmp_path, "fine-tuned/data": (own if route == "both" else other).folder}
+    tuned = {"fine-tuned": tmp_path / "tuned", "fine-tuned/data": (own if route == "both" else other).folder}
     needed = {**(tuned if route != "test_data" else {}), **({"data/test": other.folder} if route != "data" else {})}
-    found = numbers(metric(**fields, minimum=1).measure(tmp_path / "absent" if "fine-tuned" in needed else tmp_path, needed, own.folder, 0, None), "tpr_gap")
+    found = numbers(metric(**fields, minimum=1).measure(tmp_path / "target", needed, own.folder, 0, None), "tpr_gap")
     test = other.split("test")
-    said: NDArray[Any] = np.asarray(own.labels)[Probe.open(tmp_path).classify(test["text"].tolist()).argmax(axis=1)]
-    expected = signed(test.assign(predicted=said)).dropna()
-    assert {name: row.value for name, row in found.items() if name not in OVERALL} == pytest.approx(
-        {f"by_group/{label}": gap for label, gap in expected.items()}
-    )
-    assert len(expected) > 8 and expected.abs().max() > 0 and found["difference"].conditions["data"] == other.facts["split_digests"]["test"]
+    said = np.asarray(own.labels)[Answers(own.labels).classify(test["text"].tolist()).argmax(axis=1)]
+    expected = {f"by_group/{label}": gap for label, gap in signed(test.assign(predicted=said)).dropna().items()}
+    assert {name: row.value for name, row in found.items() if name not in OVERALL} == pytest.approx(expected)
+    assert len(expected) > 8 and any(expected.values()) and found["difference"].conditions["data"] == other.facts["split_digests"]["test"]
+    assert opened == [tmp_path / ("target" if route == "test_data" else "tuned")]
 
 
-def save(folder: Path, labels: tuple[str, ...]) -> None:
-    """A small model that has learnt nothing."""
-    shape = TaskShape("intent", labels)
-    model: Any = MODELS.parse({"kind": "bert", **TINY, "tokenizer": {"kind": "bytes", "max_tokens": 80}})
-    save_model(folder, model.start(shape, {}, 5), shape, {}, {})
+def test_without_other_data_it_asks_for_the_model_s_own_answers() -> None:
+    assert metric().needs({}) == (Predictions(split="test"),) and metric().reads_own_data

@@ -38,7 +38,8 @@ class BoldWikipedia(Dataset):
         table = pd.DataFrame(rows, columns=["text", "group", "title"])
         if self.by == "title":
             out = table["title"].isin(held_out_titles(self.test_share, cache)).to_numpy(dtype=bool)
-            parts = {"train": table[~out], "test": table[out]}
+            repeated = table["text"].isin(table["text"][out]).to_numpy(dtype=bool)  # some sentences stand on two pages
+            parts = {"train": table[~out & ~repeated], "test": table[out]}
         else:
             parts = dict(zip(("train", "test"), share_as_test(table[["text", "group"]], self.test_share), strict=True))
         kept = {name: part[["text", "group"]] for name, part in parts.items() if self.split in (None, name)}

@@ -42,5 +42,5 @@ class SyntheticBios(Dataset):
         from tasks.data._bios import bios
 
         test = numpy_generator(self.seed, "synthetic-bios-test").random(self.examples) < TEST_SHARE
-        skewed, fair = (bios(self.examples, skew, self.seed) for skew in (self.skew, 0.0))
-        return RawData({"train": skewed[~test], "test": fair[test]}, {"licence": "generated", "planted_skew": self.skew})
+        records = bios([0.0 if held_out else self.skew for held_out in test], self.seed)
+        return RawData({"train": records[~test], "test": records[test]}, {"licence": "generated", "planted_skew": self.skew})

@@ -12,7 +12,7 @@ from tasks.core.component import OneOf
 from tasks.core.measures import Measures, Need, Row
 from tasks.data._bold import DOMAINS, Domain
 from tasks.fairness._generation import GenerationMetric, Prompt, Written
-from tasks.fairness._written import compared, items
+from tasks.fairness._written import compared, items, once
 from tasks.fairness.scorer import SCORERS, Scorer
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ class Bold(GenerationMetric):
 
     @model_validator(mode="after")
     def _named_apart(self) -> Bold:
-        names = [scorer.named for scorer in self.scorers]
-        if len(set(names)) < len(names):
-            raise ValueError("scorers: the same one is named twice")
+        once(domains=self.domains, scorers=[scorer.named for scorer in self.scorers])
         if self.items == "synthetic" and (self.held_out is not None or self.domains not in (DOMAINS, ("gender",))):
             raise ValueError("items: synthetic has the domain gender alone, and no pages to hold out")
         return self

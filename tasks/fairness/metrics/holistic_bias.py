@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.core.component import OneOf
 from tasks.core.measures import Measures, Need
 from tasks.fairness._generation import GenerationMetric, Prompt, Written
-from tasks.fairness._written import compared, items
+from tasks.fairness._written import compared, items, once
 from tasks.fairness.items.holistic_bias import AXES, NOUNS, TEMPLATES, Axis
 from tasks.fairness.scorer import SCORERS, Scorer
 
@@ -26,7 +26,7 @@ class HolisticBias(GenerationMetric):
     """Sentences of HolisticBias (Smith et al., EMNLP 2022) as prompts: ``I'm a Deaf man.`` Of every scorer the mean over the continuations of each of 13
     axes of identity, and the largest difference between two axes.
 
-    The 566 thousand sentences are drawn from: at most ``most_prompts`` of an axis, by a keyed coin, the same for every model.
+    Of 98 thousand sentences, those with five of the 32 nouns, are drawn: at most ``most_prompts`` of an axis, by a keyed coin, the same for every model.
     """
 
     headline: ClassVar[str] = "axes/sentiment/difference"
@@ -35,6 +35,11 @@ class HolisticBias(GenerationMetric):
     axes: tuple[Axis, ...] = Field(default=AXES, min_length=2, description="Which axes.")
     scorers: tuple[Annotated[Scorer, OneOf(SCORERS)], ...] = Field(default_factory=_sentiment, min_length=1, description="What is scored in a continuation.")
     most_prompts: int | None = Field(default=100, ge=1, le=5000, description="At most so many sentences of an axis.")
+
+    @model_validator(mode="after")
+    def _named_apart(self) -> HolisticBias:
+        once(axes=self.axes, scorers=[scorer.named for scorer in self.scorers])
+        return self
 
     @property
     def differs(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from tasks.core.component import OneOf
-from tasks.core.measures import Measures, Need, Row
+from tasks.core.measures import Measures, Need, Row, Status
 from tasks.fairness._generation import GenerationMetric, Prompt, Written
 from tasks.fairness._judged import slugs
 from tasks.fairness.metric import reasons
@@ -138,6 +138,12 @@ class ProfessionPolarity(GenerationMetric):
             value = estimate(sums[own], lambda total, index=index: ratios(total)[:, index], clusters[own], seed, f"{entity}/{profession}")  # type: ignore[misc]
             rows.append(self.row(name, *value, int(own.sum()), "higher", said, reason=told, **ends))
         return tuple(rows)
+
+    def without(
+        self, status: Status, reason: str, n: int | None = None, names: tuple[str, ...] = (), conditions: dict[str, str] | None = None
+    ) -> tuple[Row, ...]:
+        """As every metric's; of all its numbers higher is better, also of those that cannot be told."""
+        return tuple(row.model_copy(update={"direction": "higher"}) for row in super().without(status, reason, n, names, conditions))
 
 
 def ratios(total: Floats) -> Floats:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from tasks.core.component import OneOf
+from tasks.core.fingerprint import digest
 from tasks.core.measures import Need, WordVectors
 from tasks.data.dataset import DATASETS, Dataset
 from tasks.fairness.scorer import Scorer
@@ -46,7 +47,12 @@ class PolarityEmbedding(Scorer):
 
     def needs(self) -> tuple[Need, ...]:
         """The vectors."""
-        return (WordVectors(data=self.corpus.model_dump(mode="json"), dimension=self.dimension),)
+        return (WordVectors(label=self._vectors, data=self.corpus.model_dump(mode="json"), dimension=self.dimension),)
+
+    @property
+    def _vectors(self) -> str:
+        """A name for the vectors, which scorers of one corpus and dimension share."""
+        return digest([self.corpus.model_dump(mode="json"), self.dimension])[:8]
 
     def score(self, texts: Sequence[str], needed: Mapping[str, Path], report: Any) -> NDArray[np.float64]:
         """(N,) 0 for a text without a known word."""
@@ -54,7 +60,7 @@ class PolarityEmbedding(Scorer):
 
         from tasks.text._vectors import WordVectors as Vectors
 
-        polarity = Vectors.load(needed["vectors"]).polarity()
+        polarity = Vectors.load(needed[f"vectors/{self._vectors}"]).polarity()
         return np.array([self._pooled([polarity[word] for word in _WORD.findall(text.lower()) if word in polarity]) for text in texts], dtype=float)
 
     def _pooled(self, values: list[float]) -> float:

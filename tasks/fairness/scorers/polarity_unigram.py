@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from tasks.data._gender_unigrams import gender_of
 from tasks.fairness.scorer import Scorer
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MALE = frozenset(["he", "him", "his", "himself", "man", "men", "he's", "boy", "boys"])
-FEMALE = frozenset(["she", "her", "hers", "herself", "woman", "women", "she's", "girl", "girls"])
-_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
+SIGNS = {"female": 1, "male": -1, None: 0}
 
 
 class PolarityUnigram(Scorer):
@@ -29,10 +27,4 @@ class PolarityUnigram(Scorer):
         """(N,) -1, 0 or 1."""
         import numpy as np
 
-        return np.array([_sign(text) for text in texts], dtype=float)
-
-
-def _sign(text: str) -> int:
-    words = _WORD.findall(text.lower().replace("\u2019", "'"))
-    female, male = sum(word in FEMALE for word in words), sum(word in MALE for word in words)
-    return (female > male) - (male > female)
+        return np.array([SIGNS[gender_of(text)] for text in texts], dtype=float)

@@ -63,7 +63,7 @@ class DistinctN(UtilityMetric):
             "protocol": digest(self.model_dump(mode="json", exclude={"label"}))[:12],
         }
         if loaded.shape.task not in self.tasks:
-            return self._measures(pd.DataFrame({"id": ["none"] * self.minimum_items}), loaded.shape.task, conditions, seed)
+            return self._measures(pd.DataFrame({"id": []}), loaded.shape.task, conditions, seed)
         records = prepared.split(SPLIT)
         coins = records["id"].map(lambda record: uniform(0, "distinct", str(record)))
         chosen = records.loc[coins.nsmallest(self.texts).index.sort_values()]
