@@ -106,7 +106,9 @@ def test_polarity_by_counting_words_is_a_plain_count_and_that_of_the_datasets_gr
 def planted(folder: Path, words: Mapping[str, tuple[float, float]] = WORDS) -> dict[str, Path]:
     folder.mkdir()
     Vectors(tuple(words), np.array(list(words.values()))).save(folder)
-    return {"vectors": folder}
+    (need,) = scorer("polarity-embedding").needs()
+    assert isinstance(need, WordVectors)
+    return {f"vectors/{need.label}": folder}
 
 
 def test_polarity_by_vectors_is_the_weighted_average_or_the_most_polar_word(tmp_path: Path) -> None:
@@ -127,6 +129,11 @@ def test_polarity_by_vectors_needs_them_of_its_corpus_and_she_and_he_among_them(
     assert (scorer("polarity-embedding").named, scorer("polarity-embedding", pooling="average").named) == ("polarity_max", "polarity_average")
     (need,) = scorer("polarity-embedding", corpus={"kind": "wikitext-2"}, dimension=7).needs()
     assert isinstance(need, WordVectors) and need.dimension == 7 and need.data["kind"] == "wikitext-2"
+    labels = {
+        scorer("polarity-embedding", **fields).needs()[0].model_dump()["label"]
+        for fields in ({}, {"pooling": "average"}, {"dimension": 7}, {"corpus": {"kind": "wikitext-2"}})
+    }
+    assert len(labels) == 3  # shared by both ways of pooling alone
     needed = planted(tmp_path / "vectors", {word: place for word, place in WORDS.items() if word != "he"})
     with pytest.raises(ValueError, match="she and he"):
         scorer("polarity-embedding").score(["the nurse"], needed, None)
