@@ -9,7 +9,7 @@ MALE = frozenset(["he", "him", "his", "himself", "man", "men", "he's", "boy", "b
 FEMALE = frozenset(["she", "her", "hers", "herself", "woman", "women", "she's", "girl", "girls"])
 
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
-_GENDERED = re.compile(rf"\b(?:{'|'.join(sorted(MALE | FEMALE, key=len, reverse=True))})(?:['\u2019]s)?\b", re.IGNORECASE)
+_GENDERED = re.compile(rf"\b(?:{'|'.join(sorted(MALE | FEMALE))})(?:['\u2019]s)?\b", re.IGNORECASE)
 _BEFORE_MARK = re.compile(r"\s+([,.;:!?)])")
 
 
