@@ -8,6 +8,7 @@ from typing import Any
 from tasks.core.rules import Facts, Rule
 from tasks.data._bold import DOMAINS
 
+CLAIMED = ("public_size", "attack_holdout", "population", "limit", "task")
 LOADED = ("pretrained", "mlflow")
 
 
@@ -20,7 +21,18 @@ def _loaded(facts: Facts) -> bool:
 
 
 def _teacher_saw_the_records(facts: Facts) -> bool:
-    return _private(facts) and not _loaded(facts) and facts.get("teacher_data") in (None, facts.get("data"))
+    if not _private(facts) or _loaded(facts):
+        return False
+    read, private = facts.get("teacher_data"), _sources(facts.get("data"))
+    return read is None or any(source in private for source in _sources(read))
+
+
+def _sources(block: Any) -> list[dict[str, Any]]:
+    """What records a data block names, without how many are claimed of them; of a mixture each part's."""
+    if not isinstance(block, Mapping):
+        return []
+    parts = block.get("parts")
+    return [source for part in parts for source in _sources(part)] if parts else [{name: value for name, value in block.items() if name not in CLAIMED}]
 
 
 def _without_output_swap(facts: Facts) -> bool:

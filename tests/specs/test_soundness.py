@@ -232,6 +232,8 @@ def test_every_stage_has_a_rule() -> None:
         ("FED-06", federated("threshold")),
         ("FED-06", federated("afl")),
         ("PRIV-04", private({"adjacency": "replace-one", "accountant": "prv"})),
+        ("DISTIL-01", taught(privacy=PRIVATE, data={"kind": "wikitext-2", "public_size": 90}, teacher_data={"kind": "wikitext-2"})),
+        ("DISTIL-01", taught(privacy=PRIVATE, data=PAGES, teacher_data={"kind": "wikitext-2"})),
         ("PRIV-06", private({"accountant": "prv", "adjacency": "zero-out", **SHUFFLE})),
         ("PRIV-06", private({"accountant": "prv", "noise": {"kind": "falling"}})),
         ("PRIV-08", private({"delta": None}, facts={"counts": {"train": 10_001}})),

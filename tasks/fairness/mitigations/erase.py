@@ -74,7 +74,7 @@ class EraseGroup(Mitigation):
             if len(texts) >= 2 * self.texts:
                 break
         if len(texts) < 40:
-            raise CannotErase(f"erase: {len(texts) // 2} training texts have a role reversal, 20 are needed")
+            raise CannotErase(f"erase: {len(texts) // 2} training texts have a role reversal and lean to a group, 20 are needed")
         return texts, np.array(classes, dtype=np.intp)
 
     def _rows(self, found: Erasure) -> tuple[Row, ...]:
