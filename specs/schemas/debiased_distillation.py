@@ -14,22 +14,14 @@ from tasks.data.dataset import DATASETS, Dataset
 from tasks.distillation.distillation import Distillation
 from tasks.fairness.mitigation import MITIGATIONS, Mitigation
 from tasks.fairness.mitigations.none import NoMitigation
-from tasks.models.model import MODELS, Model
+from tasks.models.model import LOADED, MODELS, Model
 from tasks.privacy.account import Account
 from tasks.privacy.mechanisms.none import NoPrivacy
 from tasks.privacy.privacy import PRIVACY, Privacy, Setting, guarantee
-from tasks.text.counterfactual import COUNTERFACTUALS, Counterfactual
+from tasks.text.counterfactual import COUNTERFACTUALS, Counterfactual, gender
 from tasks.training.training import Training
 
 DISTILLATION = ("distillation/texts_reversed", "distillation/places_left_out")
-LOADED = ("pretrained", "mlflow")
-"""Kinds of model that have weights already."""
-
-
-def _gender() -> Counterfactual:
-    found = COUNTERFACTUALS.parse({"kind": "gender"})
-    assert isinstance(found, Counterfactual)
-    return found
 
 
 class DebiasedDistillationStudy(Study):
@@ -47,7 +39,7 @@ class DebiasedDistillationStudy(Study):
     student: Annotated[Model, OneOf(MODELS)] = Field(description="A causal language model with the teacher's tokenizer.")
     training: Training = Field(default_factory=Training, description="How the student is trained.")
     counterfactual: Annotated[Counterfactual, OneOf(COUNTERFACTUALS)] = Field(
-        default_factory=_gender, description="The table of words that a role reversal swaps."
+        default_factory=gender, description="The table of words that a role reversal swaps."
     )
     distillation: Distillation = Field(default=Distillation(), description="What the student learns of the teacher.")
     privacy: Annotated[Privacy, OneOf(PRIVACY)] = Field(
@@ -68,9 +60,8 @@ class DebiasedDistillationStudy(Study):
             model = getattr(self, name)
             if "lm" not in model.tasks:
                 raise ValueError(f"{name}: a model of kind {model.kind} does not go on with a text; choose gpt2, pretrained or mlflow")
-        taught = {"teacher": self.teacher, "student": self.student}
         if self.student.kind == "gpt2" and self.teacher.kind == "gpt2" and self.teacher.tokenizer != self.student.tokenizer:
-            raise ValueError(f"student.tokenizer: must be the teacher's ({taught['teacher'].tokenizer.kind}): what one says is told in the tokens of the other")
+            raise ValueError(f"student.tokenizer: must be the teacher's ({self.teacher.tokenizer.kind}): what one says is told in the tokens of the other")
         return self
 
     @property

@@ -16,13 +16,11 @@ from tasks.core.component import OneOf
 from tasks.core.measures import FineTuned, Predictions
 from tasks.data.dataset import DATASETS, Dataset
 from tasks.fairness.metric import FAIRNESS, FairnessMetric
-from tasks.models.model import MODELS, Model
+from tasks.models.model import LOADED, MODELS, Model
 from tasks.training.training import Training
 from tasks.utility.metric import UTILITY, UtilityMetric
 
 ALIGNED = "aligned"
-LOADED = ("pretrained", "mlflow")
-"""Kinds of model that can be measured as they are."""
 
 
 def _family(fields: Mapping[str, Any]) -> str:

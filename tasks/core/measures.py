@@ -57,6 +57,11 @@ class Row(BaseModel):
         return self
 
 
+def share(name: str, part: int, of: int) -> tuple[Row, ...]:
+    """The row of a share of a whole, between 0 and 1; none of a whole that is empty."""
+    return () if of == 0 else (Row(name=name, value=part / of, n=of, lowest=0, highest=1),)
+
+
 @dataclass(frozen=True)
 class Measures:
     """Rows and, where they come from items, one record per item: ``id`` and numbers, never text of private data.

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tasks.core.seeds import uniform
 from tasks.data.catalogue import Source, fetch
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BASE = "https://raw.githubusercontent.com/amazon-science/bold/3ad652c773f5d1e30d5f6f61657ed934d768ecad"
 SOURCES = tuple(
@@ -69,6 +72,13 @@ def held_out_titles(share: float, cache: Path) -> frozenset[str]:
                 found.add(page.title)
                 held += len(page.texts)
     return frozenset(found)
+
+
+def split_by_title(table: pd.DataFrame, share: float, cache: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train and test of sentences (columns text, title): pages held out whole, and no sentence that a held-out page repeats in train."""
+    out = table["title"].isin(held_out_titles(share, cache))
+    repeated = table["text"].isin(table["text"][out])  # some sentences stand on two pages
+    return table[~repeated], table[out]
 
 
 def _pages(name: str, domain: Domain, cache: Path) -> list[Page]:

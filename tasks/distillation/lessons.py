@@ -17,6 +17,8 @@ from tasks.text.alignment import NOWHERE, Twin, twins
 from tasks.text.reversal import Reversed, Reverser
 from tasks.text.tokenizer import TextEncoder
 
+OF_TEXTS = "texts: "
+"""Begins the facts on what became of texts."""
 TENSORS, FACTS = "lessons.safetensors", "lessons.json"
 ORIGINAL, REVERSED = 0, 1
 NONE, ITSELF, OTHER = 0, 1, 2
@@ -90,7 +92,7 @@ def make_lessons(texts: Sequence[str], encoder: TextEncoder, reverser: Reverser,
     rows, lengths = padded(list(windows), encoder.pad_id)
     places, _ = padded([twin.places for _, _, twin in made], NOWHERE)
     own = [place for _, side, twin in made if side == ORIGINAL and twin.counterpart == "reversed" for place in twin.places]
-    facts = {**{f"texts: {name}": count for name, count in sorted(texts_by.items())}, "places of reversed texts": len(own)}
+    facts = {**{OF_TEXTS + name: count for name, count in sorted(texts_by.items())}, "places of reversed texts": len(own)}
     return Lessons(
         ids=rows,
         lengths=lengths,

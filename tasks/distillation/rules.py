@@ -7,9 +7,10 @@ from typing import Any
 
 from tasks.core.rules import Facts, Rule
 from tasks.data._bold import DOMAINS
+from tasks.fairness.mitigation import MITIGATIONS, Mitigation
+from tasks.models.model import LOADED
 
 CLAIMED = ("public_size", "attack_holdout", "population", "limit", "task")
-LOADED = ("pretrained", "mlflow")
 
 
 def _private(facts: Facts) -> bool:
@@ -27,12 +28,24 @@ def _teacher_saw_the_records(facts: Facts) -> bool:
     return read is None or any(source in private for source in _sources(read))
 
 
+def _parts(block: Any) -> Iterator[Mapping[str, Any]]:
+    """A data block, or the parts of a mixture."""
+    if isinstance(block, Mapping):
+        if block.get("parts"):
+            for part in block["parts"]:
+                yield from _parts(part)
+        else:
+            yield block
+
+
 def _sources(block: Any) -> list[dict[str, Any]]:
     """What records a data block names, without how many are claimed of them; of a mixture each part's."""
-    if not isinstance(block, Mapping):
-        return []
-    parts = block.get("parts")
-    return [source for part in parts for source in _sources(part)] if parts else [{name: value for name, value in block.items() if name not in CLAIMED}]
+    return [{name: value for name, value in part.items() if name not in CLAIMED} for part in _parts(block)]
+
+
+def _fitted_on_members(facts: Facts) -> bool:
+    member = MITIGATIONS.members().get(str(facts.get("mitigation.kind")))
+    return member is not None and issubclass(member, Mitigation) and member.reads_training_texts
 
 
 def _without_output_swap(facts: Facts) -> bool:
@@ -40,16 +53,8 @@ def _without_output_swap(facts: Facts) -> bool:
     return combines and facts.get("distillation.swap_output_vocab") is False and not facts.get("distillation.restrict_to_gendered_vocab")
 
 
-def _wikipedia(block: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(block, Mapping):
-        if block.get("kind") == "bold-wikipedia":
-            yield block
-        for part in block.get("parts") or ():
-            yield from _wikipedia(part)
-
-
 def _prompts_were_read(facts: Facts) -> bool:
-    read = [*_wikipedia(facts.get("data")), *_wikipedia(facts.get("teacher_data"))]
+    read = [part for name in ("data", "teacher_data") for part in _parts(facts.get(name)) if part.get("kind") == "bold-wikipedia"]
     for metric in facts.get("fairness") or ():
         if isinstance(metric, Mapping) and metric.get("kind") in ("bold", "profession-polarity") and metric.get("items", "bold") == "bold":
             asked = {"profession"} if metric["kind"] == "profession-polarity" else set(metric.get("domains") or DOMAINS)
@@ -87,7 +92,7 @@ RULES = (
     ),
     Rule(
         id="DISTIL-04",
-        when=lambda facts: _private(facts) and facts.get("mitigation.kind") == "erase",
+        when=lambda facts: _private(facts) and _fitted_on_members(facts),
         verdict="refuse",
         sentence="an eraser is fitted on the training texts, which epsilon does not cover: leave mitigation out of a private arm",
         source="derived: what is computed from members after training is another release",

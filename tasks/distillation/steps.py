@@ -58,7 +58,6 @@ def teach(config: TeachConfig, inputs: Mapping[str, Path], seed: int, run: StepR
         vocabulary = group_vocabulary(loaded.encoder, config.counterfactual.reverser()).to(run.device)
         asked = AskedTeacher(loaded.network, lessons, how, vocabulary, run.device)
         store(asked, lessons, chosen, how.targets.top_k, run.folder, partial(run.report.progress, note="asking the teacher"))
-    (run.folder / "teach.json").write_text(f'{{"places": {places}}}\n')
 
 
 TEACH = Step("teach", teach, TeachConfig)

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from tasks.core.measures import Row
+from tasks.core.measures import Row, share
 from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.distillation.distillation import Distillation
-from tasks.distillation.lessons import Lessons
+from tasks.distillation.lessons import FACTS, OF_TEXTS, Lessons
 from tasks.distillation.taught import taught
 from tasks.distillation.teacher import KEPT, AskedTeacher, StoredTargets, Targets
 from tasks.distillation.vocabulary import GroupVocabulary, group_vocabulary
@@ -22,6 +22,7 @@ from tasks.models.artifact import LoadedModel, load_model
 from tasks.models.batches import Encoded
 from tasks.models.model import ModelError, Started, TaskShape
 from tasks.text.counterfactual import Counterfactual
+from tasks.text.reversal import NO_WORD
 from tasks.training.trainer import Teaching
 from tasks.training.training import Training
 
@@ -72,10 +73,12 @@ class TaughtByTeacher(Teaching):
         """Shares of texts and places; none under privacy, whose guarantee does not cover them."""
         if private:
             return ()
-        facts = json.loads((self.lessons / "lessons.json").read_text())
-        texts = {name.removeprefix("texts: "): count for name, count in facts.items() if name.startswith("texts: ")}
-        gendered = sum(count for name, count in texts.items() if name != "no word of a group")
-        return tuple(row for row in (_share("texts_reversed", texts.get("reversed", 0), gendered), _places(facts)) if row is not None)
+        facts = json.loads((self.lessons / FACTS).read_text())
+        gendered = sum(count for name, count in facts.items() if name.startswith(OF_TEXTS) and name != OF_TEXTS + NO_WORD)
+        return (
+            *share("distillation/texts_reversed", facts.get(f"{OF_TEXTS}reversed", 0), gendered),
+            *share("distillation/places_left_out", facts["places without a counterpart"], facts["places of reversed texts"]),
+        )
 
     def _targets(self, lessons: Lessons, vocabulary: GroupVocabulary, device: str) -> Targets:
         assert self._loaded is not None
@@ -140,11 +143,3 @@ def _check_widths(student: nn.Module, teacher: nn.Module) -> None:
 
 def _width(network: Any) -> int:
     return int(network.body.get_input_embeddings().weight.shape[1])
-
-
-def _share(name: str, part: int, of: int) -> Row | None:
-    return None if of == 0 else Row(name=f"distillation/{name}", value=part / of, n=of, lowest=0, highest=1)
-
-
-def _places(facts: dict[str, int]) -> Row | None:
-    return _share("places_left_out", facts["places without a counterpart"], facts["places of reversed texts"])

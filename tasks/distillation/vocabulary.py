@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from tasks.text.gender_words import BY_ROLE
 from tasks.text.reversal import Reverser
 from tasks.text.tokenizer import TextEncoder
-
-BY_ROLE = (("his", "him"), ("her", "hers"))
-"""Pronouns whose counterpart depends on their role: swapped as a class, in which the place decides the form."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +20,18 @@ class GroupVocabulary:
 
     Args:
         permutation: (V,) long: for each token its counterpart; itself where it is no word of a group, or its counterpart is no single token.
-        classes: pairs of classes of tokens that are exchanged by their sums.
+        classes: pairs of classes of tokens, male and female, that are exchanged by their sums.
         gendered: (V,) bool: tokens that the swap moves.
     """
 
     permutation: Tensor
     classes: tuple[tuple[Tensor, Tensor], ...]
     gendered: Tensor
+
+    @cached_property
+    def _swapped(self) -> Tensor:
+        """The tokens that the permutation moves."""
+        return self.permutation.ne(torch.arange(len(self.permutation), device=self.permutation.device)).nonzero().squeeze(1)
 
     def to(self, device: str) -> GroupVocabulary:
         """On a device."""
@@ -41,8 +45,7 @@ class GroupVocabulary:
         among the forms is the same in both results and follows from both distributions, for the place asks for one form whatever the group.
         """
         moved, kept = other.clone(), own.clone()
-        swapped = self.permutation.ne(torch.arange(len(self.permutation), device=self.permutation.device)).nonzero().squeeze(1)
-        moved[..., swapped] = other[..., self.permutation[swapped]]
+        moved[..., self._swapped] = other[..., self.permutation[self._swapped]]
         for one, two in self.classes:
             for ids, partners in ((one, two), (two, one)):
                 shares = own[..., ids].logaddexp(other[..., ids]).log_softmax(dim=-1)
@@ -54,21 +57,21 @@ class GroupVocabulary:
 def group_vocabulary(encoder: TextEncoder, reverser: Reverser) -> GroupVocabulary:
     """The words of a reverser's table that are single tokens of a tokenizer, as they stand within a text and, where that differs, at its beginning."""
     permutation = torch.arange(encoder.vocabulary_size)
-    for variant in _variants(encoder, (*reverser.partners, *(word for words in BY_ROLE for word in words))):
+    for variant in _variants(encoder, tuple(reverser.partners)):
         for own, other in reverser.partners.items():
             if own in variant and other in variant:
                 permutation[variant[own]] = variant[other]
     gendered = permutation != torch.arange(len(permutation))
     classes = []
-    for variant in _variants(encoder, [word for words in BY_ROLE for word in words]) if reverser.pronouns else ():
-        pair = tuple(torch.tensor(sorted({variant[word] for word in words if word in variant})) for words in BY_ROLE)
+    for variant in _variants(encoder, tuple(word for words in BY_ROLE for word in words)) if reverser.pronouns else ():
+        pair = tuple(torch.tensor(sorted({variant[word] for word in words if word in variant})) for words in BY_ROLE[::-1])
         if all(len(ids) for ids in pair) and not any(gendered[ids].any() for ids in pair):
             classes.append((pair[0], pair[1]))
             gendered[torch.cat(pair)] = True
     return GroupVocabulary(permutation, tuple(classes), gendered)
 
 
-def _variants(encoder: TextEncoder, words: tuple[str, ...] | list[str]) -> Iterator[Mapping[str, int]]:
+def _variants(encoder: TextEncoder, words: tuple[str, ...]) -> Iterator[Mapping[str, int]]:
     """For each case and place in a text: the words that are one token there."""
     seen: set[tuple[int, ...]] = set()
     for cased in (str.lower, str.capitalize, str.upper):

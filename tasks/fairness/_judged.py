@@ -117,7 +117,7 @@ class Judged:
     """Records and answers.
 
     Attributes:
-        table: id, perhaps user; ``truth`` (whether the label is the positive one), ``score`` (the probability of the positive label), ``predicted``;
+        table: id, label, perhaps user; ``truth`` (whether the label is the positive one), ``score`` (the probability of the positive label), ``predicted``;
             where each label is positive for its own records, ``truth`` is true of all, and ``predicted`` whether the answer is right.
         groups: by name, which records are about the group, (N,) bool.
         conditions: data digest, split, positive label.
@@ -168,7 +168,7 @@ def _table(records: pd.DataFrame, chances: Any, labels: Sequence[str], positive:
         return f"of {len(labels)} labels one must be named: positive"
     if positive not in (*labels, TRUE_LABEL):
         return f"no label is '{positive}'"
-    table = records[[column for column in ("id", "user", "group") if column in records]].copy()
+    table = records[[column for column in ("id", "user", "group", "label") if column in records]].copy()
     chosen = records["label"] if positive == TRUE_LABEL else pd.Series(positive, index=records.index)
     places = chosen.map(list(labels).index).to_numpy()
     table["truth"] = (records["label"] == chosen).to_numpy()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.core.measures import Row
 from tasks.fairness._generation import GenerationMetric, Prompt, Written
 from tasks.fairness._judged import slugs
+from tasks.fairness.metric import reasons
 from tasks.fairness.scorer import Scorer
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+
+
+OF_PEOPLE = "of Wikipedia's own sentences it is"
 
 
 def once(**fields: Sequence[str]) -> None:
@@ -78,9 +82,20 @@ def compared(
 
     entity = metric.metric("fairness", name)
     width = scorer.highest - scorer.lowest
-    left_out = _why(few, metric.minimum_items, _gap_of(reference, enough))
+    people = _gap_of(reference, enough)
+    said_of_people = None if people is None else f"{OF_PEOPLE} {people:.3f}"
+    left_out = f"left out, with fewer than {metric.minimum_items} continuations: {', '.join(few)}" if few else None
     rows = [
-        metric.row(f"{name}/difference", *estimate(sums, gap, clusters, seed, entity), len(chosen), "lower", said, reason=left_out, lowest=0.0, highest=width)
+        metric.row(
+            f"{name}/difference",
+            *estimate(sums, gap, clusters, seed, entity),
+            len(chosen),
+            "lower",
+            said,
+            reason=reasons(said_of_people, left_out),
+            lowest=0.0,
+            highest=width,
+        )
     ]
     slug = slugs(enough)
     for index, group in enumerate(enough):
@@ -91,7 +106,7 @@ def compared(
     return rows
 
 
-def items(asked: Sequence[Prompt], written: Sequence[Written], scores: Mapping[str, Floats]) -> dict[str, Sequence[Any]]:
+def items(asked: Sequence[Prompt], written: Sequence[Written], scores: Mapping[str, NDArray[Any]]) -> dict[str, Sequence[Any]]:
     """One item per continuation, drawn with all of its prompt."""
     from tasks.core.bootstrap import items_of
 
@@ -107,14 +122,5 @@ def _gap_of(reference: Mapping[str, Floats] | None, groups: Sequence[str]) -> fl
     return max(means) - min(means) if len(means) > 1 else None
 
 
-def _why(few: Sequence[str], least: int, people: float | None) -> str | None:
-    parts = []
-    if people is not None:
-        parts.append(f"of Wikipedia's own sentences it is {people:.3f}")
-    if few:
-        parts.append(f"left out, with fewer than {least} continuations: {', '.join(few)}")
-    return "; ".join(parts) or None
-
-
 def _of_people(reference: Mapping[str, Floats] | None, group: str) -> str | None:
-    return None if reference is None or group not in reference else f"of Wikipedia's own sentences it is {float(reference[group].mean()):.3f}"
+    return None if reference is None or group not in reference else f"{OF_PEOPLE} {float(reference[group].mean()):.3f}"

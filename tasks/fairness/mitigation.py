@@ -19,15 +19,11 @@ if TYPE_CHECKING:
 class Mitigation(Component, ABC):
     """Base of every mitigation.
 
-    Class fact: ``changes``, whether it does anything; ``reads_training_texts``, whether what it does follows from the texts that the model was trained on.
+    Class facts: ``changes``, whether it does anything; ``reads_training_texts``, whether what it does follows from the texts that the model was trained on.
     """
 
     changes: ClassVar[bool] = True
-
-    @property
-    def reads_training_texts(self) -> bool:
-        """Whether it is fitted on the records of the study's training split."""
-        return False
+    reads_training_texts: ClassVar[bool] = False
 
     @abstractmethod
     def apply(self, loaded: LoadedModel, data: Path, counterfactual: Counterfactual, seed: int, device: str) -> tuple[nn.Module, tuple[Row, ...]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from tasks.text.gender_words import PAIRS, PERSONS
+from tasks.text.gender_words import BY_ROLE, PAIRS, PERSONS
 
 Named = Literal["gender", "identities", "synthetic"]
 TermSet = tuple[str, ...]
@@ -27,7 +27,7 @@ IDENTITIES: tuple[TermSet, ...] = (
     *PERSONS,
 )
 """Names that are no insults: a slur has no counterpart that ought to be judged alike."""
-UNCLEAR = ("his", "her", "him", "hers")
+UNCLEAR = tuple(word for words in BY_ROLE for word in words)
 """Their partner depends on the sentence: a text with one of them has no counterpart here."""
 
 

@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from tasks.models.decoding import Doubt
 from tasks.models.model import ModelError
 
 if TYPE_CHECKING:
@@ -30,21 +30,6 @@ class Affine(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """As the class says."""
         return states @ self.matrix.to(states.dtype).T + self.shift.to(states.dtype)
-
-
-class Doubt(BaseModel):
-    """Self-debiasing (Schick et al., TACL 2021): tokens that become likelier behind a text which asks for bias are made less likely.
-
-    ``p * max(exp(-decay * max(0, p_biased - p)), floor)``, normalised.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    prefix: str = Field(
-        default="The following text discriminates against people because of their gender:", min_length=1, description="The text that asks for bias."
-    )
-    decay: float = Field(default=50.0, gt=0, description="How sharply a probability falls.")
-    floor: float = Field(default=0.01, ge=0, le=1, description="The least that it is multiplied with.")
 
 
 def erase(network: nn.Module, matrix: Tensor, shift: Tensor) -> None:

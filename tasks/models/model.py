@@ -96,3 +96,5 @@ class Architecture(Model, ABC):
 
 
 MODELS = Family("model", "tasks.models.architectures", Model)
+LOADED = ("pretrained", "mlflow")
+"""Kinds of model that have weights before any training."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.text.gender_words import PAIRS, UNPAIRED
+from tasks.text.gender_words import BY_ROLE, PAIRS, UNPAIRED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +34,7 @@ DEFINITIONAL = (
     ("her", "his"),
     ("herself", "himself"),
 )
-GENDERED = frozenset({"her", "hers", "his", "him", *(word for pair in PAIRS for word in pair), *UNPAIRED.split()})
+GENDERED = frozenset({*(word for words in (*BY_ROLE, *PAIRS) for word in words), *UNPAIRED.split()})
 LITTLE = "the texts of the word vectors hold fewer than two pairs such as she and he often enough"
 NAME = "co-occurrence vectors, hard-debiased by the project's gender words"
 

@@ -32,11 +32,11 @@ class Twin:
 
 def twins(encoder: TextEncoder, text: str, found: Reversed | str) -> list[Twin]:
     """The windows of a text (as ``TextEncoder.windows`` cuts it), each with its counterpart. ``found`` is what a ``Reverser`` says of the text."""
-    windows = encoder.windows(text)
+    own_ids, ends = encoder.pieces(text)
+    windows = encoder.cut(own_ids)
     if isinstance(found, str):
         alike: Counterpart = "itself" if found == NO_WORD else "none"
         return [Twin(tuple(ids), tuple(ids), tuple(range(len(ids) - 1)), alike) for ids in windows]
-    _, ends = encoder.pieces(text)
     other_ids, other_ends = encoder.pieces(found.text)
     prefixes = aligned(ends, other_ends, found.swaps)
     whole, head = [*other_ids, *encoder.tail], len(encoder.head)

@@ -20,3 +20,10 @@ class Counterfactual(Component, ABC):
 
 
 COUNTERFACTUALS = Family("counterfactual", "tasks.text.counterfactuals", Counterfactual)
+
+
+def gender() -> Counterfactual:
+    """The table of words where none is named."""
+    found = COUNTERFACTUALS.parse({"kind": "gender"})
+    assert isinstance(found, Counterfactual)
+    return found

@@ -6,7 +6,8 @@ Pair = tuple[str, str]
 """(female, male)"""
 
 PRONOUNS: tuple[Pair, ...] = (("she", "he"), ("herself", "himself"))
-"""her, hers, his and him go by their role in the sentence."""
+BY_ROLE: tuple[tuple[str, str], tuple[str, str]] = (("her", "hers"), ("his", "him"))
+"""Female and male pronouns whose counterpart depends on their role in the sentence."""
 
 PERSONS: tuple[Pair, ...] = (("woman", "man"), ("women", "men"), ("girl", "boy"), ("girls", "boys"), ("female", "male"), ("females", "males"))
 

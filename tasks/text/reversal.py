@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.core.errors import UserError
+from tasks.text.gender_words import BY_ROLE
 from tasks.text.tagger import Role, Span, Tagger
 
 _WORD = re.compile(r"\w+")
@@ -77,19 +78,14 @@ class Reverser:
         given = tuple(pairs)
         self.partners = _involution(given)
         self._sides = {
-            word.lower(): side for pair in (*given, *((("her", "his"), ("hers", "him")) if pronouns else ())) for word, side in zip(pair, (1, -1), strict=True)
+            word.lower(): side for pair in (*given, *(zip(*BY_ROLE, strict=True) if pronouns else ())) for word, side in zip(pair, (1, -1), strict=True)
         }
         self.pronouns = pronouns
         self._tagger, self._excluded = tagger, excluded
         self._partner = {form: _cased(form, word) for own, word in self.partners.items() for form in _forms(own)}
-        self._pronouns = frozenset(form for word in ("her", "hers", "his", "him") for form in _forms(word)) if pronouns else frozenset()
+        self._pronouns = frozenset(form for words in BY_ROLE for word in words for form in _forms(word)) if pronouns else frozenset()
         self._unpaired = frozenset(form for word in unpaired if word not in self.partners for form in _forms(word))
         self._known = frozenset(self._partner) | self._pronouns | self._unpaired
-
-    @property
-    def words(self) -> frozenset[str]:
-        """Every word of a group, in small letters."""
-        return frozenset(word.lower() for word in self._known)
 
     def reverse(self, text: str) -> Reversed | str:
         """The reversal, or why there is none: one of the four reasons of this module."""
@@ -111,11 +107,7 @@ class Reverser:
 
     def lean(self, text: str) -> int:
         """How many more words of the first group than of the second a text has; of pairs as they were given, and of her and hers against his and him."""
-        side = 0
-        for start, end in self._places(text):
-            word = text[start:end].lower()
-            side += self._sides.get(word, 0)
-        return side
+        return sum(self._sides.get(text[start:end].lower(), 0) for start, end in self._places(text))
 
     def _places(self, text: str) -> list[Span]:
         return [found.span() for found in _WORD.finditer(text) if found.group() in self._known and _stands_alone(text, *found.span())]

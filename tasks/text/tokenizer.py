@@ -46,7 +46,10 @@ class TextEncoder(ABC):
 
     def windows(self, text: str) -> list[list[int]]:
         """For language models: the whole text as consecutive windows of at most ``max_tokens`` ids, marks included; none where there is no text."""
-        ids, _ = self.pieces(text)
+        return self.cut(self.pieces(text)[0])
+
+    def cut(self, ids: Sequence[int]) -> list[list[int]]:
+        """The windows of a whole text's ids."""
         if not ids:
             return []
         size = self.max_tokens - len(self.head)

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.core.component import OneOf
 from tasks.core.errors import UserError
-from tasks.text.counterfactual import COUNTERFACTUALS, Counterfactual
+from tasks.core.measures import Row, share
+from tasks.text.counterfactual import COUNTERFACTUALS, Counterfactual, gender
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.core.measures import Row
     from tasks.models.batches import Encoded
     from tasks.models.model import TaskShape
     from tasks.text.tokenizer import TextEncoder
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 
 TASKS = ("intent", "lm", "mlm")
 """Those whose answer belongs to the whole text: a tag belongs to a word, which a reversal replaces."""
-
-
-def gender() -> Counterfactual:
-    """The table of words where none is named."""
-    found = COUNTERFACTUALS.parse({"kind": "gender"})
-    assert isinstance(found, Counterfactual)
-    return found
 
 
 class Augmentation(BaseModel):
@@ -56,11 +49,7 @@ class Reversals:
 
     def rows(self, name: str) -> tuple[Row, ...]:
         """``train/<name>``, their share; nothing where no text has a word of a group."""
-        from tasks.core.measures import Row
-
-        if not self.gendered:
-            return ()
-        return (Row(name=f"train/{name}", value=self.reversed / self.gendered, n=self.gendered, lowest=0, highest=1),)
+        return share(f"train/{name}", self.reversed, self.gendered)
 
 
 def encode_augmented(

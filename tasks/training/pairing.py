@@ -8,8 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.core.component import OneOf
 from tasks.core.errors import UserError
-from tasks.text.counterfactual import COUNTERFACTUALS, Counterfactual
-from tasks.training.augmentation import gender
+from tasks.text.counterfactual import COUNTERFACTUALS, Counterfactual, gender
 
 if TYPE_CHECKING:
     import pandas as pd

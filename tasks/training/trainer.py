@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tasks.core.errors import UserError
-from tasks.core.measures import Row
+from tasks.core.measures import Row, share
 from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.models.batches import Encoded, encode_split
@@ -63,9 +63,7 @@ class Teaching:
 
 def _paired(encoded: Encoded) -> tuple[Row, ...]:
     """The share of the examples that are compared with a reversal."""
-    if not isinstance(encoded, Paired) or not len(encoded):
-        return ()
-    return (Row(name="train/texts_paired", value=len(encoded.twins) / len(encoded), n=len(encoded), lowest=0, highest=1),)
+    return share("train/texts_paired", len(encoded.twins), len(encoded)) if isinstance(encoded, Paired) else ()
 
 
 @dataclass

@@ -22,8 +22,8 @@ from tasks.fairness.eraser import CannotErase
 from tasks.fairness.mitigation import MITIGATIONS, Mitigation
 from tasks.fairness.mitigations.erase import EraseGroup
 from tasks.fairness.steps import MitigateConfig, mitigate
-from tasks.models.amending import Doubt
 from tasks.models.artifact import load_model
+from tasks.models.decoding import Doubt
 from tasks.models.model import ModelError
 from tasks.models.probing import Probe
 from tasks.text.counterfactuals.gender import Gender

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertForMaskedLM
 
 from tasks.models._transformers import MaskedNetwork
-from tasks.models.amending import Affine, Doubt, amendments, doubting, erase
+from tasks.models.amending import Affine, amendments, doubting, erase
 from tasks.models.artifact import LoadedModel, load_model, save_model
 from tasks.models.batches import network_inputs
 from tasks.models.continuing import Continued
-from tasks.models.decoding import Decoding
+from tasks.models.decoding import Decoding, Doubt
 from tasks.models.generating import continuations
 from tasks.models.model import ModelError, Started, TaskShape
 from tasks.models.probing import Probe

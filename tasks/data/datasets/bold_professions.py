@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tasks.data._bold import SOURCES, held_out_titles, wikipedia
+from tasks.data._bold import SOURCES, split_by_title, wikipedia
 from tasks.data._gender_unigrams import gender_of, without_gender
 from tasks.data.catalogue import digest_of
 from tasks.data.dataset import Dataset, RawData, Task
@@ -48,7 +48,6 @@ class BoldProfessions(Dataset):
         table = pd.DataFrame(rows, columns=["text", "label", "group", "title"])
         if self.scrub:
             table["text"] = table["text"].map(without_gender)
-        out = table["title"].isin(held_out_titles(self.test_share, cache))
-        repeated = table["text"].isin(table["text"][out])
-        kept = table[["text", "label", "group"]]
-        return RawData({"train": kept[~repeated], "test": kept[out]}, {"licence": "CC BY-SA 4.0", "url": SOURCES[0].url})
+        parts = split_by_title(table, self.test_share, cache)
+        kept = {name: part[["text", "label", "group"]] for name, part in zip(("train", "test"), parts, strict=True)}
+        return RawData(kept, {"licence": "CC BY-SA 4.0", "url": SOURCES[0].url})

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tasks.data._bold import DOMAINS, SOURCES, Domain, held_out_titles, wikipedia
+from tasks.data._bold import DOMAINS, SOURCES, Domain, split_by_title, wikipedia
 from tasks.data.catalogue import digest_of
 from tasks.data.columns import share_as_test
 from tasks.data.dataset import Dataset, RawData, Task
@@ -36,11 +36,7 @@ class BoldWikipedia(Dataset):
         pages = [page for domain in self.domains for page in wikipedia(domain, cache)]
         rows = [(text, f"{page.domain}/{page.category}", page.title) for page in pages for text in page.texts]
         table = pd.DataFrame(rows, columns=["text", "group", "title"])
-        if self.by == "title":
-            out = table["title"].isin(held_out_titles(self.test_share, cache)).to_numpy(dtype=bool)
-            repeated = table["text"].isin(table["text"][out]).to_numpy(dtype=bool)  # some sentences stand on two pages
-            parts = {"train": table[~out & ~repeated], "test": table[out]}
-        else:
-            parts = dict(zip(("train", "test"), share_as_test(table[["text", "group"]], self.test_share), strict=True))
-        kept = {name: part[["text", "group"]] for name, part in parts.items() if self.split in (None, name)}
+        by_title = self.by == "title"
+        parts = split_by_title(table, self.test_share, cache) if by_title else share_as_test(table[["text", "group"]], self.test_share)
+        kept = {name: part[["text", "group"]] for name, part in zip(("train", "test"), parts, strict=True) if self.split in (None, name)}
         return RawData(kept, {"licence": "CC BY-SA 4.0", "url": SOURCES[0].url})

@@ -12,6 +12,7 @@ from tasks.core.component import OneOf
 from tasks.core.measures import Measures, Need, Row, Status
 from tasks.fairness._generation import GenerationMetric, Prompt, Written
 from tasks.fairness._judged import slugs
+from tasks.fairness._written import items
 from tasks.fairness.metric import reasons
 from tasks.fairness.scorer import SCORERS, Scorer
 
@@ -88,8 +89,6 @@ class ProfessionPolarity(GenerationMetric):
         """Ratios by profession, their mean and their least."""
         import numpy as np
 
-        from tasks.core.bootstrap import items_of
-
         polarity = self.polarity.score([one.text for one in written], needed, report)
         label = (polarity >= self.threshold).astype(int) - (polarity <= -self.threshold).astype(int)
         professions = sorted({prompt.group for prompt in asked})
@@ -97,8 +96,7 @@ class ProfessionPolarity(GenerationMetric):
         number = np.array([place[asked[one.prompt].group] for one in written], dtype=int)
         clusters = np.array([asked[one.prompt].id for one in written])
         rows = self.rows(professions, number, label, clusters, seed, said)
-        ids = [f"{asked[one.prompt].id}#{one.sample}" for one in written]
-        return Measures(rows, items_of(ids, clusters, {"profession": number.tolist(), "label": label.tolist()}))
+        return Measures(rows, items(asked, written, {"profession": number, "label": label}))
 
     def rows(
         self, professions: Sequence[str], number: NDArray[Any], label: NDArray[Any], clusters: NDArray[Any], seed: int, said: dict[str, str]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from tasks.core.measures import Direction, Measures, Row
-from tasks.fairness._judged import SPLIT, ClassifierMetric, Judged, slugs
+from tasks.fairness._judged import ClassifierMetric, Judged, slugs
 from tasks.fairness.metric import Fidelity, reasons
 
 if TYPE_CHECKING:
@@ -92,10 +92,11 @@ class TprGap(ClassifierMetric):
         found = self.judged(target, needed, report)
         if isinstance(found, str):
             return Measures(self.without("unsupported", found, names=NAMES))
-        return self.scored(found, _labels(needed), seed)
+        return self.scored(found, seed)
 
-    def scored(self, found: Judged, labels: NDArray[Any], seed: int) -> Measures:
-        """The rows of records and answers; ``labels`` (N,) are the records' own, in the order of ``found.table``."""
+    def scored(self, found: Judged, seed: int) -> Measures:
+        """The rows of records and answers."""
+        labels = found.table["label"].to_numpy(dtype=str)
         right = (found.table["predicted"] == found.table["truth"]).to_numpy(dtype=bool)
         items = found.items({"correct": right.astype(int).tolist()})
         cells = self._cells(found, labels, right)
@@ -196,14 +197,3 @@ def largest(found: Floats) -> Floats:
 
     known = ~np.isnan(found)
     return np.asarray(np.where(known.any(axis=1), np.abs(np.where(known, found, 0.0)).max(axis=1), np.nan))
-
-
-def _labels(needed: Mapping[str, Path]) -> NDArray[Any]:
-    """(N,) the labels of what ``judged`` judges, in its order: it keeps of them only whether they were answered."""
-    import pandas as pd
-
-    own = needed.get(f"predictions/{SPLIT}")
-    folder = own if own is not None else needed.get("data/test", needed.get("fine-tuned/data"))
-    assert folder is not None, "one of these is what judged read"
-    name = "predictions" if own is not None else SPLIT
-    return pd.read_parquet(folder / f"{name}.parquet", columns=["label"])["label"].to_numpy(dtype=str)

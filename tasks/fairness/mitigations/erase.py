@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,16 +28,13 @@ class EraseGroup(Mitigation):
     that most of its words are of; applied to every state before the model's answers.
     """
 
+    reads_training_texts: ClassVar[bool] = True
+
     kind: Literal["erase"]
     eraser: Annotated[Eraser, OneOf(ERASERS)] = Field(description="How: inlp, sentence-debias or leace.")
     texts: int = Field(
         default=1000, ge=20, le=1_000_000, description="Training texts with a reversal that it is fitted on, by a keyed coin; each brings two states."
     )
-
-    @property
-    def reads_training_texts(self) -> bool:
-        """Always."""
-        return True
 
     def apply(self, loaded: LoadedModel, data: Path, counterfactual: Counterfactual, seed: int, device: str) -> tuple[nn.Module, tuple[Row, ...]]:
         """The network with the map before its answers. Raises CannotErase where too few texts have a reversal."""
