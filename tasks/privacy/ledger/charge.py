@@ -49,4 +49,4 @@ def charge_of(facts: Mapping[str, Any], account: Account | None, secret_key: int
 
 def unnamed(facts: Mapping[str, Any]) -> str:
     """The population of data that names none: one for all data of its kind, so that nothing is counted too low."""
-    return f"unnamed {facts['kind']}"
+    return f"unnamed-{facts['kind']}"

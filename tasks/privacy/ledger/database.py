@@ -98,9 +98,9 @@ def _upgrade(connection: Connection) -> None:
 
 @contextmanager
 def _told(url: str) -> Iterator[None]:
-    """An error of the database in one line, without its password."""
+    """An error of the database, or of the folder it lies in, in one line, without its password."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, OSError) as error:
         said = str(getattr(error, "orig", None) or error).strip().splitlines()
         raise LedgerUnreachable(f"the ledger at {shown_uri(url)} cannot be used ({said[0][:200] if said else type(error).__name__}): check ASSAY_LEDGER") from error

@@ -108,10 +108,13 @@ def _append(connection: Connection, population: str, action: Action, training: s
     last = connection.execute(select(ENTRIES.c.position, ENTRIES.c.hash).order_by(ENTRIES.c.position.desc()).limit(1)).first()
     position, previous = (1, GENESIS) if last is None else (last.position + 1, last.hash)
     values = {"level": None, "adjacency": None, "mechanism": None, "epsilon": None, "delta": None, **cost}
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    entry = Entry(position, now, population, action, training, note=note, previous=previous, **values).sealed()
+    entry = Entry(position, _now(), population, action, training, note=note, previous=previous, **values).sealed()
     connection.execute(ENTRIES.insert().values(**asdict(entry)))
     return entry
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _known(connection: Connection, training: str, action: Action) -> Entry | None:
