@@ -69,6 +69,7 @@ def test_on_coin_pools_the_interval_holds_one_half(users: bool, utterances: pd.D
     assert stats.binomtest(missed, 20, 0.06, alternative="greater").pvalue > FALSE_ALARM
 
 
+@pytest.mark.slow
 def test_intervals_are_as_wide_as_the_blind_auc_spreads_over_coins(utterances: pd.DataFrame, new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
     """60 coins, a chi-squared test at 1e-4 each way: a bootstrap of fixed scores, which forgets that they were fitted, is too narrow."""
     monkeypatch.setattr(_roc, "RESAMPLES", 300)

@@ -1,6 +1,6 @@
 """How often devices are drawn is what strategies say.
 
-Each test draws 20,000 cohorts from 32 skewed devices, five of which are away and one of which holds nothing. A device's count is held to its
+Each test draws 10,000 cohorts from 32 skewed devices, five of which are away and one of which holds nothing. A device's count is held to its
 expected draws at level 1e-4 over the number of devices (Bonferroni), so a test alarms falsely at most once in 10,000 seeds; seeds are fixed.
 """
 
@@ -113,7 +113,7 @@ def test_clustered_draws() -> None:
     expected = strategy.expected_draws(seen, COHORT)
     assert expected is not None and np.allclose(table.sum(axis=0), expected, rtol=1e-12)
     found = count(strategy, seen)
-    # A device's draws are a sum of independent coins, one per distribution: the normal limit at 20,000 rounds, variance known.
+    # A device's draws are a sum of independent coins, one per distribution: the normal limit at 10,000 rounds, variance known.
     spread = np.sqrt(DRAWS * (table * (1 - table)).sum(axis=0))
     gap = np.abs(found.draws - DRAWS * expected)
     assert np.all(gap[spread == 0] < 1e-6)
@@ -154,17 +154,16 @@ def test_pairs_of_independent_coins_and_of_simple_samples() -> None:
 
 def test_a_wrong_design_is_rejected() -> None:
     strategy, seen = Sequential(kind="wrong-sequential"), view(away=AWAY)
-    rounds = DRAWS // 2
-    wrong = rejected(count(strategy, seen, rounds=rounds).drawn, rounds, strategy.expected_draws(seen, COHORT))
+    wrong = rejected(count(strategy, seen).drawn, DRAWS, strategy.expected_draws(seen, COHORT))
     assert len(wrong) > 5
     # Not only because of its cap: where no m p is above 1, the stated probabilities are wrong too.
     even = view(np.arange(1, 31))
-    assert len(rejected(count(strategy, even, rounds=rounds).drawn, rounds, strategy.expected_draws(even, COHORT))) > 5
+    assert len(rejected(count(strategy, even).drawn, DRAWS, strategy.expected_draws(even, COHORT))) > 5
 
 
 def test_a_lost_draw_in_ten_is_rejected() -> None:
     seen = view(away=AWAY)
     expected = selection("uniform").expected_draws(seen, COHORT)
     assert expected is not None
-    found = count(selection("uniform"), seen, rounds=DRAWS)
+    found = count(selection("uniform"), seen)
     assert len(rejected((found.drawn * 0.9).astype(np.int64), DRAWS, expected)) > 5

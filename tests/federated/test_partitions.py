@@ -188,6 +188,7 @@ def test_dirichlet_mixtures_have_their_closed_form(alpha: float) -> None:
     assert abs(found - (0.02 + 0.98 * (1 + 4 * alpha * (shares**2).sum()) / (1 + 4 * alpha))) > 0.03 or alpha == 100  # alpha per label is another thing
 
 
+@pytest.mark.slow
 def test_dirichlet_mixtures_are_as_skewed_as_those_of_another_library() -> None:
     """Both draw per device from Dirichlet(alpha x shares) and refill; means of 12 seeds within 5 standard errors: false alarm 6e-7."""
     records = pd.DataFrame({"label": np.repeat(np.arange(5), [600, 400, 300, 200, 100])})

@@ -1,7 +1,7 @@
 """On known updates the mean over draws is that of all devices where it is said to be, and is not where it is not.
 
 A quadratic of device i with centre c_i, met from the model x, has the update c_i - x: the target is the sum of a_i (c_i - x). Each check is
-of the mean over 20,000 draws in each of three dimensions, at five standard errors: a false alarm in less than one of 100,000 seeds.
+of the mean over 10,000 draws in each of three dimensions, at five standard errors: a false alarm in less than one of 100,000 seeds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tasks.federated.history import History
 from tasks.federated.selection import SELECTIONS, Selection, View
 from tests.federated.views import told
 
-DEVICES, COHORT, DRAWS = 30, 6, 20_000
+DEVICES, COHORT, DRAWS = 30, 6, 10_000
 ACTIVITY = np.sort(np.random.default_rng(0).integers(1, 60, size=DEVICES))
 SHARES = ACTIVITY / ACTIVITY.sum()
 CENTRES = np.random.default_rng(1).normal(size=(DEVICES, 3)) + ACTIVITY[:, None] / 30  # who is active wants something else

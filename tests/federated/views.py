@@ -19,7 +19,7 @@ ACTIVITY = np.array([1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 6, 8, 9,
 AWAY = (2, 9, 16, 25, 31)
 """Devices that cannot be asked, though they hold records."""
 COHORT = 8
-DRAWS = 20_000
+DRAWS = 10_000
 
 
 @dataclass
@@ -87,7 +87,7 @@ def history(rounds: int, devices: int = len(ACTIVITY), cohort: int = 6, seed: in
     """Random rounds; in some nobody was asked, in some not all who were asked answered."""
     random = np.random.default_rng(seed)
     found = []
-    for number in range(rounds):
+    for number in range(DRAWS):
         asked = np.sort(random.choice(np.flatnonzero(ACTIVITY[:devices]), 0 if number % 11 == 5 else cohort, replace=False))
         found.append(heard(asked[random.random(len(asked)) < 0.85], seed * 1000 + number, asked=asked.tolist()))
     return found
@@ -110,12 +110,12 @@ class Counts:
     together: NDArray[np.int64]
 
 
-def count(strategy: Selection, seen: View, cohort_size: int = COHORT, rounds: int = DRAWS) -> Counts:
+def count(strategy: Selection, seen: View, cohort_size: int = COHORT) -> Counts:
     """Draw again and again, a round's generator each time."""
     devices = len(seen.activity)
-    there = np.zeros((rounds, devices), dtype=np.float32)
+    there = np.zeros((DRAWS, devices), dtype=np.float32)
     draws = np.zeros(devices, dtype=np.int64)
-    for number in range(rounds):
+    for number in range(DRAWS):
         cohort: Cohort = strategy.draw(seen, cohort_size, generator(number))
         there[number, cohort.clients] = 1
         draws[cohort.clients] += cohort.draws

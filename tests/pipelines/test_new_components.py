@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipelines import databases
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 METRIC = '''
@@ -117,6 +119,7 @@ def copy(tmp_path: Path) -> Path:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "added.yaml").write_text(STUDY)
+    databases.begin(tmp_path)
     return tmp_path
 
 
