@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipelines.planning import Plan
 from tasks.comparison.comparison import Lifetime
+from tasks.core.errors import UserError
 from tasks.core.measures import Row
-from tasks.privacy.account import rounded_up
+from tasks.data.dataset import Dataset
+from tasks.privacy.account import Account, rounded_up
+from tasks.privacy.ledger.charge import unnamed
 from tasks.privacy.ledger.spent import Spent, counted
 
 LIFETIME = "privacy/epsilon_lifetime"
@@ -37,6 +40,33 @@ def lifetimes(plan: Plan, made: Collection[str]) -> tuple[Lifetime, ...]:
     ledger = open_ledger()
     populations = sorted({training.population for training in trainings})
     return tuple(_lifetime(ledger.spent(name), [training for training in trainings if training.population == name]) for name in populations)
+
+
+def forecasts(plan: Plan) -> list[str]:
+    """What the trainings that a plan lacks will do to the lifetime of each population, in a sentence each; none where they spend nothing."""
+    wanted: dict[str, list[Account]] = {}
+    for planned in plan.trials:
+        study, account = planned.trial.study, planned.trial.study.account()
+        if account is not None and study.randomness == "secret" and not plan.store.has(planned.graph.model.key):
+            data: Dataset = study.data  # type: ignore[attr-defined]
+            wanted.setdefault(data.population or unnamed(data.kind), []).append(account)
+    if not wanted:
+        return []
+    from tasks.privacy.ledger.ledger import open_ledger
+
+    ledger = open_ledger()
+    return [_forecast(ledger.spent(population), accounts) for population, accounts in sorted(wanted.items())]
+
+
+def _forecast(before: Spent, accounts: Sequence[Account]) -> str:
+    said = f"ledger: population '{before.population}': so far {before.guarantee}"
+    spent = before
+    for number, account in enumerate(accounts):
+        try:
+            spent = spent.after(account)
+        except UserError as error:
+            return f"{said}; training {number + 1} of {len(accounts)} will be refused: {error}"
+    return f"{said}; after the {counted(len(accounts), 'private training')} of this plan {spent.guarantee}"
 
 
 def lifetime_rows(found: Collection[Lifetime]) -> tuple[Row, ...]:

@@ -32,7 +32,9 @@ def command(
     epsilon: Annotated[float | None, typer.Option(help="budget: the most that the population may spend over its lifetime.")] = None,
     delta: Annotated[float | None, typer.Option(help="budget: at which delta.")] = None,
     head: Annotated[str | None, typer.Option(help="verify: a hash that was the last one once, and must still be in the chain.")] = None,
-    out: Annotated[Path | None, typer.Option(help="export: the file to write, .csv, or JSON lines with any other name; without it JSON lines are printed.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="export: the file to write, .csv, or JSON lines with any other name; without it JSON lines are printed.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="show: print it as JSON.")] = False,
 ) -> None:
     """Show what each population has spent over its lifetime; verify that no entry was changed; export all entries; set a budget.

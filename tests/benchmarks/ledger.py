@@ -48,10 +48,16 @@ def filled(url: str, entries: int) -> Ledger:
     rows, previous = [], GENESIS
     for position in range(1, entries + 1):
         training, commits = divmod(position - 1, 2)
-        cost = {} if commits else {"level": "example-level", "adjacency": "add-remove", "mechanism": mechanisms[training % len(NOISES)], "epsilon": 0.1, "delta": 1e-6}
+        cost = (
+            {}
+            if commits
+            else {"level": "example-level", "adjacency": "add-remove", "mechanism": mechanisms[training % len(NOISES)], "epsilon": 0.1, "delta": 1e-6}
+        )
         values = {"level": None, "adjacency": None, "mechanism": None, "epsilon": None, "delta": None, **cost}
         action: Any = "commit" if commits else "reserve"
-        entry = Entry(position, "2026-01-01T00:00:00+00:00", f"p{training % POPULATIONS}", action, f"t{training}", note="", previous=previous, **values).sealed()
+        entry = Entry(
+            position, "2026-01-01T00:00:00+00:00", f"p{training % POPULATIONS}", action, f"t{training}", note="", previous=previous, **values
+        ).sealed()
         previous = entry.hash
         rows.append(asdict(entry))
     with writing(ledger.engine) as connection:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from pipelines.lifetimes import forecasts
+from pipelines.planning import make_plan
+from specs.loading import load_mapping
+from tasks.privacy.ledger.database import opened
 from tasks.privacy.ledger.ledger import Ledger, open_ledger
 from tasks.privacy.ledger.spent import Budget
 from tests.pipelines import inline
+from tests.pipelines.faults import Home, wait_for
 from tests.pipelines.test_secret import STUDY
 
 NAMED: dict[str, Any] = {**STUDY, "data": {**STUDY["data"], "population": "people"}}
@@ -74,3 +83,53 @@ def test_without_a_ledger_nothing_that_it_should_know_of_begins(home: Path, monk
     (home / "no").write_text("a file")
     outcome = inline.run(NAMED, monkeypatch)
     assert outcome.exit_code == 1 and not list(home.glob("mlruns/store/artifacts/*/model.safetensors"))
+
+
+def test_a_plan_says_what_its_trainings_will_spend(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(load_mapping({**NAMED, "sweep": {"seeds": [0, 1]}}))
+    [said] = forecasts(plan)
+    assert said.startswith("ledger: population 'people': so far nothing spent; after the 2 private trainings of this plan example-level (")
+    one = plan.trials[0].trial.study.account()
+    assert one is not None
+    open_ledger().set_budget("people", Budget(one.epsilon + 1e-3, one.delta))
+    [refused] = forecasts(plan)
+    assert "training 2 of 2 will be refused: population 'people': its budget is epsilon" in refused
+    inline.run(NAMED, monkeypatch)
+    assert forecasts(make_plan(load_mapping(NAMED))) == []  # all is there
+    assert forecasts(make_plan(load_mapping({**NAMED, "randomness": "reproducible"}))) == []
+
+
+LONG: dict[str, Any] = {
+    **NAMED,
+    "name": "long",
+    "data": {**NAMED["data"], "examples": 4000, "public_size": 3200},
+    "training": {"epochs": 40, "expected_batch_size": 64},
+    "execution": {"processes": 1},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_killed_training_is_charged_once_unless_its_checkpoint_is_lost(lost: bool, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    study = tmp_path / "long.yaml"
+    study.write_text(json.dumps(LONG))
+    process = home.start("run", str(study), "--json")
+    unfinished = home.folder / "mlruns" / "store" / "unfinished"
+    assert wait_for(lambda: list(unfinished.glob("*/checkpoint/training/step-*")), 200)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert wait_for(lambda: not pooled(home.folder), 30)
+    ledger = Ledger(opened(f"sqlite:///{home.folder / 'mlruns' / 'ledger.db'}"))
+    assert told(ledger) == [("people", "reserve")]
+    if lost:
+        for folder in unfinished.iterdir():
+            shutil.rmtree(folder)
+    [lifetime] = home.result(study)["lifetimes"]
+    assert told(ledger) == [("people", "reserve")] * (2 if lost else 1) + [("people", "commit")]
+    assert lifetime["trainings"] == (2 if lost else 1) and ("1 of them began and did not end" in lifetime["sentence"]) is lost
+
+
+def pooled(home: Path) -> list[psutil.Process]:
+    """Processes that still work in a home."""
+    return [found for found in psutil.process_iter(["environ"]) if (found.info["environ"] or {}).get("ASSAY_HOME") == str(home)]

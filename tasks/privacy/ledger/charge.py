@@ -41,12 +41,12 @@ def charge_of(facts: Mapping[str, Any], account: Account | None, secret_key: int
     named = facts["population"]
     if account is not None and secret_key is not None:
         identity = hashlib.sha256(f"assay ledger {secret_key:064x}".encode()).hexdigest()
-        return Charge(named or unnamed(facts), identity[:32], account)
+        return Charge(named or unnamed(facts["kind"]), identity[:32], account)
     if named is None:
         return None
     return Charge(named, artifact, why=UNCOVERED["none" if account is None else "reproducible"])
 
 
-def unnamed(facts: Mapping[str, Any]) -> str:
+def unnamed(kind: str) -> str:
     """The population of data that names none: one for all data of its kind, so that nothing is counted too low."""
-    return f"unnamed-{facts['kind']}"
+    return f"unnamed-{kind}"

@@ -103,4 +103,6 @@ def _told(url: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, OSError) as error:
         said = str(getattr(error, "orig", None) or error).strip().splitlines()
-        raise LedgerUnreachable(f"the ledger at {shown_uri(url)} cannot be used ({said[0][:200] if said else type(error).__name__}): check ASSAY_LEDGER") from error
+        raise LedgerUnreachable(
+            f"the ledger at {shown_uri(url)} cannot be used ({said[0][:200] if said else type(error).__name__}): check ASSAY_LEDGER"
+        ) from error

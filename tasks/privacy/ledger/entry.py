@@ -77,6 +77,8 @@ def verify(entries: Iterable[Entry]) -> str:
         if entry.position != position:
             raise TamperedLedger(f"the ledger lacks entry {position}: it was deleted after it was written")
         if entry.previous != before or entry.sealed().hash != entry.hash:
-            raise TamperedLedger(f"entry {entry.position} of the ledger ({entry.action}, population {entry.population}, {entry.at}) was changed after it was written")
+            raise TamperedLedger(
+                f"entry {entry.position} of the ledger ({entry.action}, population {entry.population}, {entry.at}) was changed after it was written"
+            )
         before = entry.hash
     return before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from tasks.core.errors import UserError
 from tasks.privacy.account import Account, rounded_up
@@ -79,6 +79,12 @@ class Spent:
         if not self.mechanisms or self.at is None or self.adjacency is None:
             return "nothing spent"
         return f"{self.level} ({rounded_up(self.epsilon(self.at))}, {rounded_up(self.at)})-DP, {ADJACENCY_WORDS[self.adjacency]}"
+
+    def after(self, account: Account) -> Spent:
+        """What it will have spent with one more training. Raises Unlike, BudgetExceeded."""
+        self.check(account)
+        more = {"level": account.level, "adjacency": account.mechanism.adjacency, "delta": max(self.delta or 0.0, account.delta)}
+        return replace(self, mechanisms=self.mechanisms + Counter([account.mechanism]), open=self.open + 1, **more)
 
     def check(self, account: Account) -> None:
         """Whether one more training composes and fits the budget. Raises Unlike, BudgetExceeded."""
