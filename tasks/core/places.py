@@ -67,7 +67,7 @@ def tracking_uri() -> str:
 
 
 def ledger_url() -> str:
-    """The ledger of privacy: ``ASSAY_LEDGER``, else a database of ``ASSAY_DATABASE``, else SQLite under ``mlruns`` of the home folder. Written for SQLAlchemy."""
+    """The ledger of privacy, written for SQLAlchemy: ``ASSAY_LEDGER``, else a database of ``ASSAY_DATABASE``, else SQLite under ``mlruns`` of the home."""
     named = os.environ.get("ASSAY_LEDGER")
     if named:
         return named

@@ -22,8 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(CHECKOUT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tasks.privacy.ledger.database import opened, writing
 from tasks.privacy.ledger.entry import GENESIS, Entry
@@ -32,6 +31,7 @@ from tasks.privacy.ledger.spent import written
 from tasks.privacy.ledger.tables import ENTRIES
 from tasks.privacy.mechanism import Mechanism, Release
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 POPULATIONS, NOISES, RATE, STEPS = 10, (4.0, 5.0, 6.0, 7.0, 8.0), 1e-4, 10
 LIMIT_SECONDS = 5.0
 

@@ -71,9 +71,8 @@ def verify(entries: Iterable[Entry]) -> str:
 
     A chain that somebody wrote anew from some entry on, or cut at its end, is whole in itself: compare the last hash with one kept elsewhere.
     """
-    before, position = GENESIS, 0
-    for entry in entries:
-        position += 1
+    before = GENESIS
+    for position, entry in enumerate(entries, start=1):
         if entry.position != position:
             raise TamperedLedger(f"the ledger lacks entry {position}: it was deleted after it was written")
         if entry.previous != before or entry.sealed().hash != entry.hash:

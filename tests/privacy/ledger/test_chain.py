@@ -60,7 +60,7 @@ def test_every_column_has_a_change() -> None:
 @pytest.mark.parametrize("column", CHANGES)
 def test_a_changed_row_is_detected(ledger: Ledger, column: str) -> None:
     change(ledger, f"UPDATE entries SET {column} = :value WHERE position = 4", value=CHANGES[column])
-    with pytest.raises(TamperedLedger, match="entry [45] of the ledger"):
+    with pytest.raises(TamperedLedger, match=r"entry [45] of the ledger"):
         ledger.verify()
 
 
