@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tasks.core.errors import UserError
 from tasks.core.places import shown_uri
 
-NEWEST = "0001"
+NEWEST = "0002"
 WAIT_SECONDS = 600
 """A writer waits for the others: each may take seconds to compose what a population has spent."""
 

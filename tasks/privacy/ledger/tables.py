@@ -26,3 +26,30 @@ ENTRIES = Table(
     Index("entries_population", "population", "action"),
 )
 """One row per thing that happened, never changed: see ``tasks.privacy.ledger.entry``."""
+
+NIGHTS = Table(
+    "nights",
+    METADATA,
+    Column("study", Text, primary_key=True),
+    Column("night", Text, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("snapshot", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("numbers", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("version", Integer),
+)
+"""One row per night of a retraining audit: see ``tasks.privacy.ledger.nights``."""
+
+CHAMPIONS = Table(
+    "champions",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("artifact", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+"""The champion of each registered model."""
