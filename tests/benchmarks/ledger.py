@@ -53,7 +53,7 @@ def filled(url: str, entries: int) -> Ledger:
             if commits
             else {"level": "example-level", "adjacency": "add-remove", "mechanism": mechanisms[training % len(NOISES)], "epsilon": 0.1, "delta": 1e-6}
         )
-        values = {"level": None, "adjacency": None, "mechanism": None, "epsilon": None, "delta": None, **cost}
+        values: dict[str, Any] = {"level": None, "adjacency": None, "mechanism": None, "epsilon": None, "delta": None, **cost}
         action: Any = "commit" if commits else "reserve"
         entry = Entry(
             position, "2026-01-01T00:00:00+00:00", f"p{training % POPULATIONS}", action, f"t{training}", note="", previous=previous, **values

@@ -83,8 +83,14 @@ class Spent:
     def after(self, account: Account) -> Spent:
         """What it will have spent with one more training. Raises Unlike, BudgetExceeded."""
         self.check(account)
-        more = {"level": account.level, "adjacency": account.mechanism.adjacency, "delta": max(self.delta or 0.0, account.delta)}
-        return replace(self, mechanisms=self.mechanisms + Counter([account.mechanism]), open=self.open + 1, **more)
+        return replace(
+            self,
+            mechanisms=self.mechanisms + Counter([account.mechanism]),
+            open=self.open + 1,
+            level=account.level,
+            adjacency=account.mechanism.adjacency,
+            delta=max(self.delta or 0.0, account.delta),
+        )
 
     def check(self, account: Account) -> None:
         """Whether one more training composes and fits the budget. Raises Unlike, BudgetExceeded."""
