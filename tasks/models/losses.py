@@ -41,22 +41,27 @@ def per_example_loss(logits: dict[str, Tensor], batch: dict[str, Tensor]) -> Ten
 def slot_loss(logits: Tensor, tags: Tensor) -> Tensor:
     """(B,) mean cross-entropy over the words of each example; 0 without words."""
     count = (tags != IGNORED).sum(dim=1).clamp(min=1)
-    return _place_nats(logits, tags).sum(dim=1) / count
+    return place_nats(logits, tags).sum(dim=1) / count
 
 
 def hidden_token_nats(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Sum of -log p of each text's hidden tokens, (B,), and how many there are, (B,). ``targets`` (B, L) are -100 where nothing is hidden."""
-    return _place_nats(logits, targets).sum(dim=1), (targets != IGNORED).sum(dim=1)
+    return place_nats(logits, targets).sum(dim=1), (targets != IGNORED).sum(dim=1)
 
 
 def next_token_nats(logits: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Sum of -log p of each text's tokens after the first, (B,), and how many there are, (B,)."""
-    following = batch["input_ids"][:, 1:].masked_fill(~batch["attention_mask"][:, 1:], IGNORED)
-    targets = pad(following, (0, 1), value=IGNORED)  # nothing follows the last: cheaper than a copy of the logits without it
-    return _place_nats(logits, targets).sum(dim=1), (following != IGNORED).sum(dim=1)
+    following = following_tokens(batch)
+    return place_nats(logits, following).sum(dim=1), (following != IGNORED).sum(dim=1)
 
 
-def _place_nats(logits: Tensor, targets: Tensor) -> Tensor:
+def following_tokens(batch: dict[str, Tensor]) -> Tensor:
+    """(B, L) the token after each place; -100 where there is none, as after the last: cheaper than a copy of the logits without it."""
+    found = batch["input_ids"][:, 1:].masked_fill(~batch["attention_mask"][:, 1:], IGNORED)
+    return pad(found, (0, 1), value=IGNORED)
+
+
+def place_nats(logits: Tensor, targets: Tensor) -> Tensor:
     """(B, L) -log p of the targets (B, L) under logits (B, L, V); 0 where there is none.
 
     Places stand in one row: with the classes before the places, as torch takes two dimensions of them, the same takes twice as long.
