@@ -63,46 +63,51 @@ class Fanout:
         reported as failed too; the rest goes on.
         """
         waiting = {node.key: node for node in nodes}
-        futures = self.futures
+        under_way: list[str] = []
         failed: list[Failed] = []
         while waiting:
-            failed += self._give_up(waiting, [*lost, *failed])
-            self._submit(waiting, futures)
-            self._bury(waiting, futures)
-            for key in [key for key in futures if key in waiting and futures[key].wrapped_future.done()]:
+            if lost or failed:
+                failed += self._give_up(waiting, [*lost, *failed])
+            self._submit(waiting, under_way)
+            self._bury(under_way)
+            for key in [key for key in under_way if self.futures[key].wrapped_future.done()]:
+                under_way.remove(key)
                 node = waiting.pop(key)
-                reason = _reason(futures[key])
+                reason = _reason(self.futures[key])
                 if reason is None:
                     self.made(node)
                 else:
                     failed.append(Failed(node, reason, root=True))
-            self._tick([waiting[key] for key in futures if key in waiting])
+            self._tick([waiting[key] for key in under_way])
         return failed
 
-    def _submit(self, waiting: dict[str, Node], futures: dict[str, PrefectConcurrentFuture[Any]]) -> None:
-        suspects = [node for node in waiting.values() if self._deaths[node.key]]
-        free = (1 if suspects else self.slots) - sum(key in waiting for key in futures)
-        for node in suspects or list(waiting.values()):
+    def _submit(self, waiting: Mapping[str, Node], under_way: list[str]) -> None:
+        suspects = [waiting[key] for key, deaths in self._deaths.items() if deaths and key in waiting]
+        free = (1 if suspects else self.slots) - len(under_way)
+        if free <= 0:
+            return
+        for node in suspects or waiting.values():
+            inputs = [needed.key for needed in node.inputs.values()]
+            if node.key in self.futures or any(key in waiting for key in inputs):
+                continue
+            self.futures[node.key] = self.pool.submit(self.call(node), [self.futures[key] for key in inputs if key in self.futures])
+            under_way.append(node.key)
+            free -= 1
             if free <= 0:
                 return
-            inputs = [needed.key for needed in node.inputs.values()]
-            if node.key in futures or any(key in waiting for key in inputs):
-                continue
-            futures[node.key] = self.pool.submit(self.call(node), [futures[key] for key in inputs if key in futures])
-            free -= 1
 
-    def _bury(self, waiting: Mapping[str, Node], futures: dict[str, PrefectConcurrentFuture[Any]]) -> None:
+    def _bury(self, under_way: list[str]) -> None:
         """Where a process died, take back what its pool had under way; a step that has died often enough stays, and fails."""
-        under_way = [key for key in futures if key in waiting]
-        if not any(died(futures[key]) for key in under_way):
+        if not any(died(self.futures[key]) for key in under_way):
             return
-        _settle([futures[key] for key in under_way])
+        _settle([self.futures[key] for key in under_way])
         self.pool.renew()
-        for key in under_way:
-            if died(futures[key]):
+        for key in list(under_way):
+            if died(self.futures[key]):
                 self._deaths[key] += 1
                 if self._deaths[key] < MOST_DEATHS:
-                    del futures[key]
+                    del self.futures[key]
+                    under_way.remove(key)
 
     @staticmethod
     def _give_up(waiting: dict[str, Node], failed: Sequence[Failed]) -> list[Failed]:

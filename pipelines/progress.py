@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,8 @@ from tasks.core.store import Store
 from tasks.runtime.execution import progress as unfinished_progress
 
 LINE_EVERY = 10.0
+ESTIMATE_EVERY = 1.0
+"""Seconds: an estimate looks at every step that is left, of which a large study has thousands."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class Tracker:
     nodes: Sequence[Node]
     display: Display
     _made: set[str] = field(default_factory=set)
+    _left: float | None = None
+    _estimated: float = -math.inf
 
     def made(self, node: Node) -> None:
         """A node is done."""
@@ -87,9 +92,11 @@ class Tracker:
         """Some steps are done, some under way."""
         states = [(node, unfinished_progress(self.store, node.key)) for node in running]
         working = tuple(Working(node, _share(state), str(state.get("note", ""))) for node, state in states if state)
-        missing = [node for node in self.nodes if node.key not in self._made]
-        left = self.left.estimate(missing, {step.node.key: step.share for step in working})
-        self.display.tick(Standing(done, len(self.nodes), working, left))
+        if time.monotonic() - self._estimated > ESTIMATE_EVERY:
+            self._estimated = time.monotonic()
+            missing = [node for node in self.nodes if node.key not in self._made]
+            self._left = self.left.estimate(missing, {step.node.key: step.share for step in working})
+        self.display.tick(Standing(done, len(self.nodes), working, self._left))
 
 
 def _share(state: dict[str, object]) -> float:

@@ -42,7 +42,8 @@ class TimeLeft:
                 pace = self._pace(node.key, shares[node.key])
                 if pace is not None:
                     whole[node.shape] = pace
-        left = [self._one(node, shares.get(node.key, 0.0), whole) for node in missing]
+        typical = {**{name: sum(seconds) / len(seconds) for name, seconds in self._by_name.items()}, **QUICK}
+        left = [self._one(node, shares.get(node.key, 0.0), whole, typical) for node in missing]
         known = [seconds for seconds in left if seconds is not None]
         if len(known) < len(left):
             return None
@@ -54,12 +55,10 @@ class TimeLeft:
         gained = share - first
         return (time.monotonic() - began) / gained if gained >= LEAST_SHARE else None
 
-    def _one(self, node: Node, share: float, whole: Mapping[str, float]) -> float | None:
-        named = self._by_name.get(node.step.name, [])
-        typical = sum(named) / len(named) if named else None
-        seconds = whole.get(node.shape, self.by_shape.get(node.shape, QUICK.get(node.step.name, typical)))
+    def _one(self, node: Node, share: float, whole: Mapping[str, float], typical: Mapping[str, float]) -> float | None:
+        seconds = whole.get(node.shape, self.by_shape.get(node.shape, typical.get(node.step.name)))
         return None if seconds is None else seconds * (1 - share)
 
 
 QUICK = {"prepare": 2.0, "partition": 2.0, "predict": 1.0, "measure": 1.0, "strata": 2.0, "catch-up": 1.0}
-"""Seconds of steps that are short beside a training, until one was seen."""
+"""Seconds of steps that are short beside a training, where none of their shape was seen."""

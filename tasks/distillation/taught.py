@@ -13,7 +13,8 @@ from tasks.distillation.distillation import Distillation
 from tasks.distillation.lessons import Lessons
 from tasks.distillation.teacher import Target, Targets
 from tasks.models.batches import Encoded
-from tasks.models.losses import next_token_nats
+from tasks.models.losses import following_tokens, place_nats
+from tasks.models.masking import IGNORED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +83,17 @@ class DistillationLoss:
         """(B,) of logits ``lm`` (B, L, V), and where states count, ``states`` (B, L, H)."""
         weights, temperature = self.how.weights, self.how.temperature
         total = torch.zeros(len(batch["input_ids"]), device=logits["lm"].device)
+        said, normaliser = logits["lm"][:, :-1].float(), None
         taught = batch.get("taught")
-        if weights.kl and taught is not None:
-            divergence = surprise(logits["lm"][:, :-1].float(), temperature, batch) - batch["entropy"]
-            total = total + weights.kl * temperature**2 * (divergence * taught).sum(dim=1) / taught.sum(dim=1).clamp(min=1)
         if weights.cross_entropy:
-            nats, tokens = next_token_nats(logits["lm"], batch)
-            total = total + weights.cross_entropy * nats / tokens.clamp(min=1)
+            following = following_tokens(batch)
+            nats, there = place_nats(logits["lm"], following), following != IGNORED
+            total = total + weights.cross_entropy * nats.sum(dim=1) / there.sum(dim=1).clamp(min=1)
+            if temperature == 1:  # -log p of a token and its logit tell the normaliser, at a fraction of its price
+                normaliser = nats[:, :-1] + said.gather(-1, following[:, :-1].clamp(min=0).unsqueeze(-1)).squeeze(-1)
+        if weights.kl and taught is not None:
+            divergence = surprise(said, temperature, batch, normaliser) - batch["entropy"]
+            total = total + weights.kl * temperature**2 * (divergence * taught).sum(dim=1) / taught.sum(dim=1).clamp(min=1)
         if weights.hidden and taught is not None:
             inside = batch["attention_mask"][:, 1:]
             away = 1 - cosine_similarity(logits["states"][:, :-1].float(), batch["teacher_states"].float(), dim=-1)
@@ -96,10 +101,10 @@ class DistillationLoss:
         return total
 
 
-def surprise(logits: Tensor, temperature: float, batch: dict[str, Tensor]) -> Tensor:
-    """(B, L - 1) the cross-entropy of what the student says, at a temperature, under the target."""
+def surprise(logits: Tensor, temperature: float, batch: dict[str, Tensor], normaliser: Tensor | None = None) -> Tensor:
+    """(B, L - 1) the cross-entropy of what the student says, at a temperature, under the target. ``normaliser`` (B, L - 1), where it is known already."""
     said = logits / temperature if temperature != 1 else logits
-    normaliser = said.logsumexp(dim=-1)
+    normaliser = said.logsumexp(dim=-1) if normaliser is None else normaliser
     if "tokens" not in batch:
         return normaliser - torch.einsum("blv,blv->bl", batch["teacher"], said)
     likely = said.gather(-1, batch["tokens"])

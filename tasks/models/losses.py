@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 from tasks.models.batches import network_inputs
 from tasks.models.masking import IGNORED
@@ -40,19 +40,30 @@ def per_example_loss(logits: dict[str, Tensor], batch: dict[str, Tensor]) -> Ten
 
 def slot_loss(logits: Tensor, tags: Tensor) -> Tensor:
     """(B,) mean cross-entropy over the words of each example; 0 without words."""
-    losses = cross_entropy(logits.float().transpose(1, 2), tags, reduction="none", ignore_index=IGNORED)
     count = (tags != IGNORED).sum(dim=1).clamp(min=1)
-    return losses.sum(dim=1) / count
+    return place_nats(logits, tags).sum(dim=1) / count
 
 
 def hidden_token_nats(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Sum of -log p of each text's hidden tokens, (B,), and how many there are, (B,). ``targets`` (B, L) are -100 where nothing is hidden."""
-    losses = cross_entropy(logits.float().transpose(1, 2), targets, reduction="none", ignore_index=IGNORED)
-    return losses.sum(dim=1), (targets != IGNORED).sum(dim=1)
+    return place_nats(logits, targets).sum(dim=1), (targets != IGNORED).sum(dim=1)
 
 
 def next_token_nats(logits: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Sum of -log p of each text's tokens after the first, (B,), and how many there are, (B,)."""
-    targets = batch["input_ids"][:, 1:].masked_fill(~batch["attention_mask"][:, 1:], IGNORED)
-    losses = cross_entropy(logits[:, :-1].float().transpose(1, 2), targets, reduction="none", ignore_index=IGNORED)
-    return losses.sum(dim=1), (targets != IGNORED).sum(dim=1)
+    following = following_tokens(batch)
+    return place_nats(logits, following).sum(dim=1), (following != IGNORED).sum(dim=1)
+
+
+def following_tokens(batch: dict[str, Tensor]) -> Tensor:
+    """(B, L) the token after each place; -100 where there is none, as after the last: cheaper than a copy of the logits without it."""
+    found = batch["input_ids"][:, 1:].masked_fill(~batch["attention_mask"][:, 1:], IGNORED)
+    return pad(found, (0, 1), value=IGNORED)
+
+
+def place_nats(logits: Tensor, targets: Tensor) -> Tensor:
+    """(B, L) -log p of the targets (B, L) under logits (B, L, V); 0 where there is none.
+
+    Places stand in one row: with the classes before the places, as torch takes two dimensions of them, the same takes twice as long.
+    """
+    return cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none", ignore_index=IGNORED).view_as(targets)
