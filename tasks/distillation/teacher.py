@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tasks.distillation.distillation import Distillation
 from tasks.distillation.lessons import NONE, OTHER, Lessons
 from tasks.distillation.vocabulary import GroupVocabulary
-from tasks.models.batches import Encoded, network_inputs
+from tasks.models.batches import LOGITS, Encoded, network_inputs
 
 KEPT = "targets.safetensors"
 TOKENS = 8_192
@@ -58,7 +58,7 @@ class AskedTeacher:
     """
 
     def __init__(self, network: nn.Module, lessons: Lessons, how: Distillation, vocabulary: GroupVocabulary, device: str) -> None:
-        self._network, self._device, self._how, self._vocabulary = network.requires_grad_(False), device, how, vocabulary
+        self._network, self.device, self._how, self.vocabulary = network.requires_grad_(False), device, how, vocabulary
         self._network.tell_states = how.weights.hidden > 0  # type: ignore[assignment]
         self._lessons = lessons
         self._windows = Encoded(lessons.ids, lessons.lengths, 0, torch.arange(len(lessons.ids)))
@@ -70,7 +70,7 @@ class AskedTeacher:
         counterpart = lessons.counterpart[which]
         reversed_rows = (counterpart == OTHER).nonzero().squeeze(1) if combiner.reads_reversal else torch.zeros(0, dtype=torch.long)
         asked = torch.cat([lessons.window[which], lessons.other[which[reversed_rows]]])
-        found = self._network(**network_inputs(self._windows.batch(asked, self._device)))
+        found = self._network(**network_inputs(self._windows.batch(asked, self.device)))
         said = found["lm"].float().log_softmax(dim=-1)
         own = said[: len(which), : longest - 1]
         states = found["states"][: len(which), : longest - 1] if "states" in found else None
@@ -82,21 +82,21 @@ class AskedTeacher:
 
     def _other(self, own: Tensor, said: Tensor, which: Tensor, reversed_rows: Tensor, longest: int) -> Tensor:
         """(B, L - 1, V) what is said after the reversal, at the places that have seen the same words; a text that is its own reversal says its own."""
-        at = self._lessons.places[which[reversed_rows], : longest - 1].clamp(min=0).to(self._device)
-        rows = torch.arange(len(which), len(which) + len(reversed_rows), device=self._device).unsqueeze(1)
+        at = self._lessons.places[which[reversed_rows], : longest - 1].clamp(min=0).to(self.device)
+        rows = torch.arange(len(which), len(which) + len(reversed_rows), device=self.device).unsqueeze(1)
         moved = said[rows, at]
         if len(reversed_rows) == len(which):
             return moved
         other = own.clone()
-        other[reversed_rows.to(self._device)] = moved
+        other[reversed_rows.to(self.device)] = moved
         return other
 
     def _combined(self, own: Tensor, other: Tensor, changed: Tensor) -> Tensor:
-        kept, moved = self._vocabulary.reversed(own, other) if self._how.swap_output_vocab else (own, other)
+        kept, moved = self.vocabulary.reversed(own, other) if self._how.swap_output_vocab else (own, other)
         mixed = self._how.combiner.combine(kept, moved)
         if self._how.restrict_to_gendered_vocab:
-            mixed = torch.where(self._vocabulary.gendered, mixed, kept)
-        return mixed if bool(changed.all()) else torch.where(changed.to(self._device)[:, None, None], mixed, own)
+            mixed = torch.where(self.vocabulary.gendered, mixed, kept)
+        return mixed if bool(changed.all()) else torch.where(changed.to(self.device)[:, None, None], mixed, own)
 
 
 class StoredTargets:
@@ -136,9 +136,9 @@ def store(asked: AskedTeacher, lessons: Lessons, chosen: Tensor, top_k: int | No
     which = chosen.nonzero().squeeze(1)
     order = which[torch.argsort(lengths[which], stable=True)]
     kept: dict[str, Tensor] = {}
-    done = 0
+    done, tokens = 0, min(TOKENS, LOGITS // len(asked.vocabulary.gendered)) if asked.device == "cpu" else TOKENS
     while done < len(order):
-        size = max(1, TOKENS // int(lengths[order[min(done + TOKENS // 64, len(order) - 1)]]))
+        size = max(1, tokens // int(lengths[order[min(done + tokens // 64, len(order) - 1)]]))
         part = order[done : done + size]
         longest = int(lengths[part].max())
         found = asked.of(part, longest).values.log_softmax(dim=-1).cpu()

@@ -80,10 +80,13 @@ def _generated(network: Any, ids: torch.Tensor, encoder: TextEncoder, decoding: 
     from transformers import LogitsProcessorList
     from transformers.utils import logging
 
+    from tasks.models.nucleus import Drawable
+
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # it warns of padding where a model says its end, which is padding's id, itself
     doubt = doubt_of(network)
     end = encoder.tail[0] if encoder.tail else encoder.pad_id
-    drawn = {} if decoding.greedy else {"top_p": decoding.top_p, "top_k": decoding.top_k or 0, "temperature": decoding.temperature}
+    processors = [*([doubting(network, encoder, doubt)] if doubt is not None else []), *([] if decoding.greedy else [Drawable(decoding)])]
+    drawn = {} if decoding.greedy else {"top_p": 1.0, "top_k": 0, "temperature": 1.0}  # done by ours
     found = network.body.generate(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),
@@ -93,7 +96,7 @@ def _generated(network: Any, ids: torch.Tensor, encoder: TextEncoder, decoding: 
         pad_token_id=encoder.pad_id,
         eos_token_id=end,
         use_cache=True,
-        logits_processor=LogitsProcessorList([doubting(network, encoder, doubt)]) if doubt is not None else None,
+        logits_processor=LogitsProcessorList(processors),
         **drawn,
     )[:, ids.shape[1] :]
     if decoding.greedy and samples > 1:

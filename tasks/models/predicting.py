@@ -16,7 +16,7 @@ from torch import Tensor
 from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.models.artifact import LoadedModel, load_model
-from tasks.models.batches import Encoded, encode_split, network_inputs
+from tasks.models.batches import LOGITS, Encoded, encode_split, network_inputs
 from tasks.models.losses import hidden_token_nats, next_token_nats, per_example_loss
 
 if TYPE_CHECKING:
@@ -66,11 +66,14 @@ def _silent(done: float, total: float) -> None:
 def _ask(loaded: LoadedModel, encoded: Encoded, device: str, size: int, progress: Callable[[float, float], None]) -> Answers:
     """Examples of like length together: less padding, the same answers."""
     order = torch.argsort(encoded.lengths, stable=True)
+    if device == "cpu" and loaded.shape.task in ("lm", "mlm") and len(order):
+        size = min(size, max(8, LOGITS // (int(encoded.lengths.max()) * loaded.encoder.vocabulary_size)))
     answers = Answers()
     for start in range(0, len(order), size):
         batch = encoded.batch(order[start : start + size], device)
         logits = loaded.network(**network_inputs(batch))
-        answers.loss.append(per_example_loss(logits, batch).cpu())
+        if "intent" in logits or "slots" in logits:
+            answers.loss.append(per_example_loss(logits, batch).cpu())
         if "intent" in logits:
             answers.intent.append(logits["intent"].float().cpu())
         if "slots" in logits:
