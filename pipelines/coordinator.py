@@ -134,7 +134,7 @@ class Coordinator:
 
     def _count(self, node: Node) -> None:
         del self._unmade[node.key]
-        self.submission.made += 1
+        self.submission.made.add(node.key)
         self.tracker.made(node)
 
     def _record_ended(self, trials: Sequence[PlannedTrial]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.datarules import check_data, labels
 from pipelines.layouts import unsettled
+from pipelines.lifetimes import forecasts
 from pipelines.planning import Plan, PlannedTrial
 from tasks.core.graph import Node
 from tasks.runtime.devices import pool_size
@@ -31,6 +32,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "trials": [_trial(planned, missing, known) for planned in plan.trials],
         "refused": [{"trial": name, "rule": finding.rule.id, "reason": str(finding)} for name, finding in checks.refused.items()],
         "labels": list(labels(plan, checks)),
+        "ledger": forecasts(plan),
     }
 
 
@@ -80,6 +82,8 @@ def print_plan(plan: Plan) -> None:
     console.print(table)
     for arm, said in guarantees(plan).items():
         console.print(f"guarantee of {arm}: {said}", markup=False)
+    for said in forecasts(plan):
+        console.print(said, markup=False)
     console.print("steps of a trial: " + " -> ".join(dict.fromkeys(node.step.name for node in plan.trials[0].graph.nodes())), markup=False)
     if any(unsettled(planned.trial.study) for planned in plan.trials):
         console.print("federation.engine.layout: auto is measured when the study first runs here; until then no step of a federated trial is known")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
 from pipelines.datarules import DataChecks, labels
+from pipelines.lifetimes import lifetimes
 from pipelines.planning import Plan
 from pipelines.studyprivacy import study_privacy
 from specs.sweep import Trial
@@ -17,8 +18,15 @@ from tasks.core.fingerprint import library_versions
 UNKNOWN = "unknown"
 
 
-def study_facts(plan: Plan, checks: DataChecks, digests: Iterable[str], run: str) -> StudyFacts:
-    """The facts of a planned study; ``digests`` are those of the data that its finished trials used, ``run`` is its parent run."""
+def study_facts(plan: Plan, checks: DataChecks, digests: Iterable[str], run: str, made: Collection[str]) -> StudyFacts:
+    """The facts of a planned study.
+
+    Args:
+        checks: the rules on its data.
+        digests: of the data that its finished trials used.
+        run: its parent run.
+        made: the keys of what this submission made.
+    """
     study = plan.loaded.study
     trials = {f"trials of {planned.trial.arm}": planned.trial.study.summary() for planned in plan.trials}
     about = {
@@ -39,6 +47,7 @@ def study_facts(plan: Plan, checks: DataChecks, digests: Iterable[str], run: str
         labels=labels(plan, checks),
         about=about,
         study_privacy=study_privacy(plan),
+        lifetimes=lifetimes(plan, made),
         correlation=getattr(study, "correlation", None),
         metrics=study.headlines(),
     )

@@ -34,6 +34,7 @@ def study_after(plan: Plan, comparison: Comparison, registered: str | None) -> s
         *_answers(comparison),
         "",
         *([spent.sentence, ""] if spent is not None else []),
+        *(line for lifetime in comparison.lifetimes for line in (lifetime.sentence, "")),
         *([f"{registered[0].upper()}{one_line(registered, LONGEST_TAG)[1:]}.", ""] if registered else []),
         f"The report, with every number and its conditions, is `{REPORT}` among the artifacts; its plots stand beside it.",
         "",

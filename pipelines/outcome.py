@@ -17,6 +17,7 @@ from pipelines.datarules import DataChecks
 from pipelines.dataused import data_used
 from pipelines.facts import UNKNOWN, commit, study_facts
 from pipelines.fanout import Failed
+from pipelines.lifetimes import lifetime_rows
 from pipelines.planning import Plan, PlannedTrial
 from pipelines.registering import Recorded, Registration, best, register_best
 from pipelines.studyprivacy import study_rows
@@ -78,7 +79,7 @@ class Submission:
     parent: str
     _runs: dict[str, str] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
-    made: int = 0
+    made: set[str] = field(default_factory=set)
     checks: DataChecks = field(default_factory=lambda: DataChecks((), {}))
 
     @classmethod
@@ -163,9 +164,9 @@ class Submission:
         if self.plan.loaded.study.execution.log_models == "best":
             self._log_best(recorded)
         with _folder() as folder:
-            facts = study_facts(self.plan, self.checks, [trial.data_digest for trial in recorded], self.parent)
+            facts = study_facts(self.plan, self.checks, [trial.data_digest for trial in recorded], self.parent, self.made)
             comparison = reduce_comparison(facts, [self._result(planned) for planned in self.plan.trials], folder)
-            self.recorder.log_rows(self.parent, study_rows(comparison.study_privacy))
+            self.recorder.log_rows(self.parent, (*study_rows(comparison.study_privacy), *lifetime_rows(comparison.lifetimes)))
             kept = self._keep(folder)
             self.recorder.log_folder(self.parent, kept, COMPARISON_FOLDER)
         log_data(self.recorder.client, self.parent, [data for trial in recorded for data in data_used(trial.data)])
@@ -173,8 +174,8 @@ class Submission:
         self.recorder.describe(self.parent, narrating.study_after(self.plan, comparison, registered.sentence if registered else None))
         self.recorder.set_tags(self.parent, narrating.summary_tags(comparison))
         self.recorder.finish(self.parent, "FAILED" if failed else "FINISHED")
-        reused = len(self.plan.graph.nodes) - self.made - len(failed)
-        return Outcome(comparison, kept / "report.html", self.parent, tuple(failed), reused, self.made, registered)
+        reused = len(self.plan.graph.nodes) - len(self.made) - len(failed)
+        return Outcome(comparison, kept / "report.html", self.parent, tuple(failed), reused, len(self.made), registered)
 
     def _keep(self, folder: Path) -> Path:
         """Where people find the newest report of a study without a tracker: ``mlruns/reports/<study>``."""

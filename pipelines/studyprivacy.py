@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from pipelines.planning import Plan
@@ -26,7 +27,7 @@ def study_privacy(plan: Plan) -> StudyPrivacy | None:
         sentence = f"The {len(private)} private trainings of this study do not compose: they have unlike units or adjacencies."
         return StudyPrivacy(epsilon=None, delta=None, trials=len(private), uncovered=uncovered, sentence=sentence)
     delta = max(account.delta for account in private)
-    total = together([account.mechanism for account in private], delta)
+    total = together(Counter(account.mechanism for account in private), delta)
     return StudyPrivacy(epsilon=total, delta=delta, trials=len(private), uncovered=uncovered, sentence=_sentence(private, total, delta, uncovered))
 
 

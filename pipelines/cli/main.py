@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 end_with_coordinator()  # a pooled process imports this module before it has any work to do
 
-COMMANDS = ("new", "validate", "plan", "run", "compare", "report", "export", "explain", "components", "schema", "doctor", "gc", "up")
+COMMANDS = ("new", "validate", "plan", "run", "compare", "report", "export", "explain", "components", "schema", "doctor", "ledger", "gc", "up")
 
 
 class _Subcommands(TyperGroup):

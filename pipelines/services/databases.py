@@ -6,9 +6,9 @@ from contextlib import closing
 from typing import Any
 
 from tasks.core.errors import UserError
-from tasks.core.places import MLFLOW_DATABASE, PREFECT_DATABASE, database, shown_uri
+from tasks.core.places import LEDGER_DATABASE, MLFLOW_DATABASE, PREFECT_DATABASE, database, shown_uri
 
-NAMES = (PREFECT_DATABASE, MLFLOW_DATABASE)
+NAMES = (PREFECT_DATABASE, MLFLOW_DATABASE, LEDGER_DATABASE)
 CONNECT_SECONDS = 10
 
 

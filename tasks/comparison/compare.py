@@ -32,6 +32,7 @@ def compare(facts: StudyFacts, trials: Sequence[TrialResult]) -> Comparison:
         gates=tuple(gate_results(facts, table, arms)),
         guarantees={arm.name: arm.guarantee for arm in facts.arms},
         study_privacy=facts.study_privacy,
+        lifetimes=facts.lifetimes,
         labels=facts.labels,
         trials=tuple(_trial(trial) for trial in trials),
         about=dict(facts.about),

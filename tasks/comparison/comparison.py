@@ -119,6 +119,17 @@ class StudyPrivacy(_Part):
     sentence: str
 
 
+class Lifetime(_Part):
+    """What the ledger holds of a population that a study trained on. ``epsilon`` is None where uncovered trainings leave no guarantee."""
+
+    population: str
+    epsilon: float | None
+    delta: float | None
+    trainings: int
+    uncovered: int
+    sentence: str
+
+
 class Trial(_Part):
     """One trial, for plots and tables of single runs. ``courses`` are scores while it trained: (round, value) by metric."""
 
@@ -142,6 +153,7 @@ class Comparison(_Part):
     gates: tuple[GateResult, ...]
     guarantees: dict[str, str]
     study_privacy: StudyPrivacy | None = None
+    lifetimes: tuple[Lifetime, ...] = ()
     labels: tuple[str, ...]
     trials: tuple[Trial, ...]
     about: dict[str, str] = Field(description="Conditions of every number: versions, commit, data.")

@@ -12,7 +12,8 @@ SIMULATED_NOTE = (
 
 
 def guarantee_notes(comparison: Comparison) -> list[str]:
-    """One sentence on what all private trainings spend together, and one on simulated guarantees, where there are any."""
+    """One sentence on what all private trainings spend together, one on each population's lifetime, and one on simulated guarantees, where there are any."""
     study = comparison.study_privacy
     simulated = any(guarantee.startswith(SIMULATED) for guarantee in comparison.guarantees.values())
-    return [*([study.sentence] if study is not None else []), *([SIMULATED_NOTE] if simulated else [])]
+    lifetimes = [lifetime.sentence for lifetime in comparison.lifetimes]
+    return [*([study.sentence] if study is not None else []), *lifetimes, *([SIMULATED_NOTE] if simulated else [])]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tasks.comparison.claims import Claim
-from tasks.comparison.comparison import StudyPrivacy
+from tasks.comparison.comparison import Lifetime, StudyPrivacy
 from tasks.comparison.correlation import Alignment, Correlation, Side
 from tasks.comparison.gates import Gate
 from tasks.core.measures import Row
@@ -56,6 +56,7 @@ class StudyFacts:
         labels: rules that mark numbers, in words.
         about: other conditions of every number by name: versions, commit, data.
         study_privacy: what all private trainings spend together; None where there is none.
+        lifetimes: of the populations that it trained on, as the ledger holds them.
         correlation: what is asked of the agreement of metrics over arms, which then are models; None where nothing is.
         metrics: by the name of its rows, each metric that takes part in it.
     """
@@ -69,6 +70,7 @@ class StudyFacts:
     labels: tuple[str, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
     study_privacy: StudyPrivacy | None = None
+    lifetimes: tuple[Lifetime, ...] = ()
     correlation: Correlation | None = None
     metrics: Mapping[str, MetricFacts] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ from tasks.core.errors import UserError
 
 MLFLOW_DATABASE = "assay_mlflow"
 PREFECT_DATABASE = "assay_prefect"
+LEDGER_DATABASE = "assay_ledger"
 
 
 def home() -> Path:
@@ -63,6 +64,15 @@ def tracking_uri() -> str:
         return named
     server = database()
     return f"{server}/{MLFLOW_DATABASE}" if server else f"sqlite:///{home() / 'mlruns' / 'mlflow.db'}"
+
+
+def ledger_url() -> str:
+    """The ledger of privacy, written for SQLAlchemy: ``ASSAY_LEDGER``, else a database of ``ASSAY_DATABASE``, else SQLite under ``mlruns`` of the home."""
+    named = os.environ.get("ASSAY_LEDGER")
+    if named:
+        return named
+    server = database()
+    return f"{server}/{LEDGER_DATABASE}" if server else f"sqlite:///{home() / 'mlruns' / 'ledger.db'}"
 
 
 def prefect_database_url() -> str:

@@ -79,6 +79,8 @@ class StepRun:
 
 
 Work = Callable[[Any, Mapping[str, Path], int, StepRun], None]
+Charge = Callable[[Any, Mapping[str, Path], int, Path, str], Any]
+"""(config, inputs, seed, checkpoint, key of the artifact) to what the ledger is told before the step begins; None where it owes nothing."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,13 @@ class Step:
         name: short name shown to people, e.g. ``train``.
         work: a module-level function.
         config: the class of its config.
+        charge: what a step that trains on people's records owes the ledger; a module-level function.
     """
 
     name: str
     work: Work
     config: type[StepConfig]
+    charge: Charge | None = None
 
     @property
     def module(self) -> str:

@@ -48,7 +48,9 @@ class Dataset(Component, ABC):
 
     task: Task | None = Field(default=None, description="What is learnt; without it, the dataset's natural task.")
     limit: int | None = Field(default=None, gt=0, description="Keep this many training records, the same for every seed.")
-    population: str | None = Field(default=None, description="Name of the people in the ledger.")
+    population: str | None = Field(
+        default=None, pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Name of the people in the ledger: 1 to 64 letters, digits, '.', '_' and '-'."
+    )
     public_size: int | None = Field(default=None, gt=0, description="Public number of members.")
     attack_holdout: int = Field(default=0, ge=0, description="Expected number of non-members for attacks.")
 

@@ -10,6 +10,7 @@ from tasks.core.component import OneOf
 from tasks.core.step import Step, StepConfig, StepRun
 from tasks.distillation.distillation import Distillation
 from tasks.text.counterfactual import COUNTERFACTUALS, Counterfactual
+from tasks.training.charging import charge
 from tasks.training.steps import TrainConfig
 
 
@@ -79,4 +80,4 @@ def distil(config: DistilConfig, inputs: Mapping[str, Path], seed: int, run: Ste
     train_trial(config, inputs, seed, run, teaching)
 
 
-DISTIL = Step("distil", distil, DistilConfig)
+DISTIL = Step("distil", distil, DistilConfig, charge)

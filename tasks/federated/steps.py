@@ -13,6 +13,7 @@ from tasks.federated.federation import Federation
 from tasks.federated.partition import PARTITIONS, Partition
 from tasks.federated.timeline import TIMELINES, Timeline
 from tasks.models.model import MODELS, Model
+from tasks.training.charging import uncovered
 from tasks.utility.metric import UTILITY, UtilityMetric
 
 
@@ -79,6 +80,6 @@ def catch_up(config: CatchUpConfig, inputs: Mapping[str, Path], seed: int, run: 
 
 
 PARTITION = Step("partition", partition, PartitionConfig)
-FEDERATE = Step("federate", federate, FederateConfig)
+FEDERATE = Step("federate", federate, FederateConfig, uncovered)
 STRATA = Step("strata", strata, StrataConfig)
 CATCH_UP = Step("catch-up", catch_up, CatchUpConfig)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -46,25 +46,27 @@ def spend(
     return found["noise_multiplier"], mechanism_of(found["noise_multiplier"]), found["epsilons"]
 
 
-def together(mechanisms: Sequence[Mechanism], delta: float) -> float:
-    """Epsilon of several mechanisms composed, not their epsilons added: by PLD, or by RDP where one is a search, which only RDP accounts for.
+def together(mechanisms: Counter[Mechanism], delta: float) -> float:
+    """Epsilon of several mechanisms composed, each as often as it is counted, not their epsilons added: by PLD, or by RDP where one is a search,
+    which only RDP accounts for.
 
     All must be of one adjacency.
     """
-    asked = {"composed": sorted((asdict(mechanism) for mechanism in mechanisms), key=repr), "delta": delta}
+    asked = {"composed": sorted(([asdict(mechanism), times] for mechanism, times in mechanisms.items()), key=repr), "delta": delta}
     return float(kept(asked, lambda: {"epsilon": _composed(mechanisms, delta)}, lambda found: {"epsilon": float(found["epsilon"])})["epsilon"])
 
 
-def _composed(mechanisms: Sequence[Mechanism], delta: float) -> float:
+def _composed(mechanisms: Counter[Mechanism], delta: float) -> float:
     from tasks.privacy.accountant import epsilon
     from tasks.privacy.accountants.rdp import compose_by_rdp
 
-    adjacency = mechanisms[0].adjacency
+    adjacency = next(iter(mechanisms)).adjacency
     if any(mechanism.repetition is not None for mechanism in mechanisms):
         return compose_by_rdp(mechanisms, delta)
     counts: Counter[tuple[float, float | None]] = Counter()
-    for release in (release for mechanism in mechanisms for release in mechanism.releases):
-        counts[(release.noise_multiplier, release.rate)] += release.count
+    for mechanism, times in mechanisms.items():
+        for release in mechanism.releases:
+            counts[(release.noise_multiplier, release.rate)] += release.count * times
     releases = tuple(Release(noise, rate, count) for (noise, rate), count in counts.items())
     return epsilon("pld", Mechanism(releases, adjacency), delta).high
 

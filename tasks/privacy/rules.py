@@ -237,4 +237,12 @@ RULES = (
         path="search",
         stage="data",
     ),
+    Rule(
+        id="PRIV-24",
+        when=lambda facts: private(facts) and facts.get("randomness") == "secret" and facts.get("data.population") is None,
+        verdict="label",
+        sentence="data.population is not named: the ledger counts it to one population for all unnamed data of its kind; name whose records these are",
+        source="what a population spends over its lifetime adds up by its name alone",
+        path="data",
+    ),
 )

@@ -18,6 +18,7 @@ from tasks.core.graph import Call
 from tasks.core.step import Report, StepRun
 from tasks.core.store import Store, open_store
 from tasks.runtime import devices
+from tasks.runtime.charging import charged
 
 DURATIONS = "durations.jsonl"
 SERIES = "metrics.jsonl"
@@ -69,10 +70,11 @@ def _make(call: Call, store: Store) -> None:
     device = devices.claim(call.device, store.local / "locks")
     run = StepRun(result, checkpoint, device, call.physical_batch_size, Report(unfinished, device))
     inputs = {name: store.open(key) for name, key in call.inputs.items()}
-    call.step.work(call.config, inputs, call.seed or 0, run)
+    with charged(call, inputs, checkpoint) as owed:
+        call.step.work(call.config, inputs, call.seed or 0, run)
     if (unfinished / SERIES).exists():
         shutil.copy(unfinished / SERIES, result / SERIES)
-    store.commit(call.key, result, _record(call, device))
+    store.commit(call.key, result, _record(call, device) | ({"ledger": owed} if owed else {}))
     shutil.rmtree(unfinished)
 
 

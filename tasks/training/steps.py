@@ -11,6 +11,7 @@ from tasks.core.step import Step, StepConfig, StepRun
 from tasks.models.model import MODELS, Model
 from tasks.privacy.privacy import PRIVACY, Privacy
 from tasks.privacy.search import Search
+from tasks.training.charging import charge, uncovered
 from tasks.training.training import Training
 
 
@@ -32,7 +33,7 @@ def train(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run: StepR
     train_trial(config, inputs, seed, run)
 
 
-TRAIN = Step("train", train, TrainConfig)
+TRAIN = Step("train", train, TrainConfig, charge)
 
 
 class FineTuneConfig(StepConfig):
@@ -55,4 +56,4 @@ def fine_tune(config: FineTuneConfig, inputs: Mapping[str, Path], seed: int, run
     train_trial(whole, inputs, seed, run)
 
 
-FINE_TUNE = Step("fine-tune", fine_tune, FineTuneConfig)
+FINE_TUNE = Step("fine-tune", fine_tune, FineTuneConfig, uncovered)

@@ -16,8 +16,8 @@ from tasks.data.prepared import PreparedData
 from tasks.models.artifact import save_model
 from tasks.privacy.account import Account
 from tasks.privacy.ceiling import auc_ceiling
-from tasks.privacy.privacy import Setting
 from tasks.privacy.randomness import key_of
+from tasks.training.charging import account_of
 from tasks.training.checkpoint import Progress
 from tasks.training.guards import check_saved
 from tasks.training.searching import best_of
@@ -32,9 +32,7 @@ DATA_FACTS = ("kind", "task", "digest", "counts", "public_size", "attack_holdout
 def train_trial(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run: StepRun, teaching: Teaching | None = None) -> None:
     """Train, as ``teaching`` says, and write the artifact. Raises TrainingError, ModelError, TrainingDiverged, TrainingGuard."""
     prepared = PreparedData(inputs["data"])
-    training = config.training
-    setting = Setting(prepared.facts["public_size"], training.expected_batch_size, training.epochs, config.randomness, config.search)
-    account = config.privacy.account(setting)
+    account = account_of(config, prepared.facts)
     key = key_of(config.randomness, seed, run.checkpoint)
     trainer = Trainer(inputs, prepared, account, seed, teaching or Teaching())
     trained = trainer.train(config, key, run, run.checkpoint / "training") if config.search is None else best_of(trainer, config, key, run)

@@ -18,7 +18,7 @@ URL = f"postgresql://me:{SECRET}@db:5432"
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("MLFLOW_TRACKING_URI", "ASSAY_DATABASE"):
+    for name in ("MLFLOW_TRACKING_URI", "ASSAY_DATABASE", "ASSAY_LEDGER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
     return tmp_path
@@ -29,14 +29,22 @@ def test_without_an_address_it_is_sqlite(home: Path, monkeypatch: pytest.MonkeyP
     assert places.database() is None
     assert places.tracking_uri() == f"sqlite:///{home}/mlruns/mlflow.db"
     assert places.prefect_database_url() == f"sqlite+aiosqlite:///{home}/mlruns/prefect/server.db"
+    assert places.ledger_url() == f"sqlite:///{home}/mlruns/ledger.db"
+
+
+def test_a_ledger_of_its_own_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_DATABASE", URL)
+    monkeypatch.setenv("ASSAY_LEDGER", "postgresql://other/privacy")
+    assert places.ledger_url() == "postgresql://other/privacy"
 
 
 @pytest.mark.parametrize("url", [URL, f"{URL}/", "postgresql://db", "postgresql://me@[::1]:5432", "postgresql://me:p%40ss%2Fword@db"])
-def test_an_address_names_both_databases(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_names_all_databases(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSAY_DATABASE", url)
     bare = url.rstrip("/")
     assert places.database() == bare
     assert places.tracking_uri() == f"{bare}/assay_mlflow"
+    assert places.ledger_url() == f"{bare}/assay_ledger"
     assert places.prefect_database_url() == f"{bare.replace('postgresql', 'postgresql+asyncpg')}/assay_prefect"
 
 

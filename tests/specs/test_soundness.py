@@ -157,6 +157,10 @@ CASES: dict[str, tuple[Values, Values]] = {
     "PRIV-21": (private({"accountant": "rdp"}, search=SEARCH), private({"accountant": "rdp"}, search=None)),
     "PRIV-22": (private(training={"expected_batch_size": 1001}), private(training={"expected_batch_size": 1000})),
     "PRIV-23": ({"search": SEARCH, "facts": {"counts": {"test": 9}}}, {"search": SEARCH, "facts": {"counts": {"validation": 9, "test": 9}}}),
+    "PRIV-24": (
+        private(randomness="secret"),
+        private(randomness="secret", data={"kind": "clinc150", "public_size": 1000, "population": "clinc-speakers"}),
+    ),
     "STUDY-01": ({"randomness": "secret", "privacy": {"kind": "none"}}, {"randomness": "secret", "privacy": {"kind": "dp-sgd"}}),
     "TEXT-01": (learnt_on("clinc150"), learnt_on("wikitext-2")),
     "TRAIN-01": (trained_with("augmentation", "joint"), trained_with("augmentation", "intent")),

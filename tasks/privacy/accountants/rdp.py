@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 from tasks.privacy.accountant import Accountant, Bound
@@ -30,10 +30,10 @@ class Rdp(Accountant):
         return Bound(float(accountant.compose(as_event(mechanism)).get_epsilon(delta)))
 
 
-def compose_by_rdp(mechanisms: Sequence[Mechanism], delta: float) -> float:
-    """Epsilon of several mechanisms one after the other, searches among them."""
-    from dp_accounting import ComposedDpEvent
+def compose_by_rdp(mechanisms: Mapping[Mechanism, int], delta: float) -> float:
+    """Epsilon of several mechanisms one after the other, each as often as it is counted, searches among them."""
+    from dp_accounting import ComposedDpEvent, SelfComposedDpEvent
     from dp_accounting.rdp import RdpAccountant
 
-    event = ComposedDpEvent([as_event(mechanism) for mechanism in mechanisms])
+    event = ComposedDpEvent([SelfComposedDpEvent(as_event(mechanism), times) for mechanism, times in mechanisms.items()])
     return float(RdpAccountant(neighboring_relation=relation("add-remove")).compose(event).get_epsilon(delta))
