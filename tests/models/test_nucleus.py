@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from tasks.models.decoding import Decoding
 from tasks.models.nucleus import Drawable
@@ -19,7 +19,10 @@ def theirs(decoding: Decoding) -> torch.Tensor:
     if decoding.top_k is not None:
         warpers.append(TopKLogitsWarper(decoding.top_k))
     warpers.append(TopPLogitsWarper(decoding.top_p))
-    return LogitsProcessorList(warpers)(torch.zeros(64, 1, dtype=torch.long), SCORES.clone())
+    found = SCORES
+    for warper in warpers:
+        found = warper(torch.zeros(64, 1, dtype=torch.long), found)
+    return found
 
 
 def ours(decoding: Decoding, scores: torch.Tensor = SCORES) -> torch.Tensor:
