@@ -87,7 +87,7 @@ def history(rounds: int, devices: int = len(ACTIVITY), cohort: int = 6, seed: in
     """Random rounds; in some nobody was asked, in some not all who were asked answered."""
     random = np.random.default_rng(seed)
     found = []
-    for number in range(DRAWS):
+    for number in range(rounds):
         asked = np.sort(random.choice(np.flatnonzero(ACTIVITY[:devices]), 0 if number % 11 == 5 else cohort, replace=False))
         found.append(heard(asked[random.random(len(asked)) < 0.85], seed * 1000 + number, asked=asked.tolist()))
     return found
