@@ -32,7 +32,7 @@ def lifetimes(plan: Plan, made: Collection[str]) -> tuple[Lifetime, ...]:
     Args:
         made: the keys of what this submission made; everything else was there and spent nothing.
     """
-    trainings = list(_trainings(plan, made))
+    trainings = _trainings(plan, made)
     if not trainings:
         return ()
     from tasks.privacy.ledger.ledger import open_ledger
@@ -88,8 +88,7 @@ def _lifetime(spent: Spent, trainings: list[_Training]) -> Lifetime:
     if spent.uncovered and spent.mechanisms and spent.at is not None:
         said += f" The private trainings alone come to epsilon {rounded_up(spent.epsilon(spent.at))} at delta {rounded_up(spent.at)}."
     if spent.budget is not None:
-        left = max(0.0, spent.budget.epsilon - spent.epsilon(spent.budget.delta))
-        said += f" Of its budget of epsilon {spent.budget.epsilon:g} at delta {rounded_up(spent.budget.delta)}, {left:.3g} is left."
+        said += f" Of its budget of epsilon {spent.budget.epsilon:g} at delta {rounded_up(spent.budget.delta)}, {spent.left:.3g} is left."
     if reused:
         said += f" {counted(reused, 'training')} of this study {'was' if reused == 1 else 'were'} there already and spent nothing now."
     return Lifetime(population=spent.population, epsilon=spent.lifetime, delta=spent.at, trainings=spent.trainings, uncovered=spent.uncovered, sentence=said)

@@ -85,7 +85,7 @@ def _table(chosen: list[Spent]) -> None:
     for spent in chosen:
         budget = spent.budget
         said = "none" if budget is None else f"epsilon {budget.epsilon:g} at delta {budget.delta:g}"
-        left = "" if budget is None else f"{max(0.0, budget.epsilon - spent.epsilon(budget.delta)):.3g}"
+        left = "" if spent.left is None else f"{spent.left:.3g}"
         table.add_row(spent.population, spent.guarantee, f"{spent.trainings:,}", f"{spent.open:,}", f"{spent.uncovered:,}", said, left)
     Console(highlight=False).print(table)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tasks.core.errors import UserError
@@ -32,7 +32,7 @@ class Entry:
         training: what links a commit to its reservation.
         level: the unit, ``example-level``; None where nothing is spent.
         adjacency: which data sets are neighbours.
-        mechanism: everything released, as JSON (`tasks.privacy.ledger.mechanisms`).
+        mechanism: everything released, as JSON (`tasks.privacy.ledger.spent.written`).
         epsilon, delta: of this training alone, or of the budget.
         note: for people: the MLflow run, why a training is uncovered.
         previous: the hash of the entry before.
@@ -53,12 +53,16 @@ class Entry:
     previous: str
     hash: str = ""
 
-    def sealed(self) -> Entry:
-        """The entry with its hash: SHA-256 over its other fields as canonical JSON, floats to the last bit."""
-        values = {**asdict(self), "epsilon": _float(self.epsilon), "delta": _float(self.delta)}
+    def seal(self) -> str:
+        """What its hash must be: SHA-256 over its other fields as canonical JSON, floats to the last bit."""
+        values = {**vars(self), "epsilon": _float(self.epsilon), "delta": _float(self.delta)}
         del values["hash"]
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return replace(self, hash=hashlib.sha256(text.encode()).hexdigest())
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def sealed(self) -> Entry:
+        """The entry with its hash."""
+        return replace(self, hash=self.seal())
 
 
 def _float(value: float | None) -> float | None:
@@ -75,7 +79,7 @@ def verify(entries: Iterable[Entry]) -> str:
     for position, entry in enumerate(entries, start=1):
         if entry.position != position:
             raise TamperedLedger(f"the ledger lacks entry {position}: it was deleted after it was written")
-        if entry.previous != before or entry.sealed().hash != entry.hash:
+        if entry.previous != before or entry.seal() != entry.hash:
             raise TamperedLedger(
                 f"entry {entry.position} of the ledger ({entry.action}, population {entry.population}, {entry.at}) was changed after it was written"
             )

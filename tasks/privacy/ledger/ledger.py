@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, func, select
 
 from tasks.core.places import ledger_url
 from tasks.privacy.account import Account
-from tasks.privacy.ledger.database import opened, reading, writing
+from tasks.privacy.ledger.database import now, opened, reading, writing
 from tasks.privacy.ledger.entry import GENESIS, Action, Entry, verify
 from tasks.privacy.ledger.spent import Budget, Spent, read, written
 from tasks.privacy.ledger.tables import ENTRIES
@@ -108,13 +107,9 @@ def _append(connection: Connection, population: str, action: Action, training: s
     last = connection.execute(select(ENTRIES.c.position, ENTRIES.c.hash).order_by(ENTRIES.c.position.desc()).limit(1)).first()
     position, previous = (1, GENESIS) if last is None else (last.position + 1, last.hash)
     values = {"level": None, "adjacency": None, "mechanism": None, "epsilon": None, "delta": None, **cost}
-    entry = Entry(position, _now(), population, action, training, note=note, previous=previous, **values).sealed()
+    entry = Entry(position, now(), population, action, training, note=note, previous=previous, **values).sealed()
     connection.execute(ENTRIES.insert().values(**asdict(entry)))
     return entry
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _known(connection: Connection, training: str, action: Action) -> Entry | None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, Row, func, select
 
 from tasks.core.errors import UserError
-from tasks.privacy.ledger.database import reading, writing
+from tasks.privacy.ledger.database import now, reading, writing
 from tasks.privacy.ledger.tables import CHAMPIONS, NIGHTS
 
 Decision = Literal["promoted", "refused", "failed"]
@@ -106,15 +105,15 @@ class Nights:
             known = _find(connection, night.study, night.night)
             if known is not None:
                 return known
-            now, found = datetime.now(UTC).isoformat(timespec="seconds"), _champion(connection, name)
+            at, found = now(), _champion(connection, name)
             current = found.version if found is not None else None
             if night.decision == "promoted":
                 if current != expected:
                     raise ChampionMoved(f"{name} is at version {current or 'none'}, not {expected or 'none'}, with which this night compared: run it again")
                 current = 1 if found is None else found.version + 1
-                _move(connection, Champion(name, current, night.run, artifact, now), found is None)
+                _move(connection, Champion(name, current, night.run, artifact, at), found is None)
             number = 1 + int(connection.execute(select(func.coalesce(func.max(NIGHTS.c.number), 0)).where(NIGHTS.c.study == night.study)).scalar_one())
-            values = {"study": night.study, "night": night.night, "snapshot": night.snapshot, "decision": night.decision, "run": night.run, "at": now}
+            values = {"study": night.study, "night": night.night, "snapshot": night.snapshot, "decision": night.decision, "run": night.run, "at": at}
             texts = {"reasons": json.dumps(list(night.reasons)), "numbers": json.dumps(dict(night.numbers))}
             connection.execute(NIGHTS.insert().values(number=number, version=current, **values, **texts))
             decided = _find(connection, night.study, night.night)

@@ -67,6 +67,11 @@ class Spent:
         return self.budget.delta if self.budget is not None else self.delta
 
     @property
+    def left(self) -> float | None:
+        """What the budget leaves, at its delta; None without one."""
+        return None if self.budget is None else max(0.0, self.budget.epsilon - self.epsilon(self.budget.delta))
+
+    @property
     def lifetime(self) -> float | None:
         """Epsilon of the lifetime; None where there is none to tell: uncovered trainings leave no guarantee, and nothing spent needs none."""
         return None if self.uncovered or self.at is None or not self.mechanisms else self.epsilon(self.at)
@@ -109,7 +114,7 @@ class Spent:
             at = f"delta {rounded_up(self.budget.delta)}"
             raise BudgetExceeded(
                 f"population '{self.population}': its budget is epsilon {self.budget.epsilon:g} at {at}; {counted(self.trainings, 'private training')} "
-                f"spent {rounded_up(spent)}, so {max(0.0, self.budget.epsilon - spent):.3g} is left, and with this training it would be {rounded_up(total)}: "
+                f"spent {rounded_up(spent)}, so {self.left:.3g} is left, and with this training it would be {rounded_up(total)}: "
                 "it was not begun. Train with more noise or fewer steps, or raise the budget (assay ledger budget)"
             )
 

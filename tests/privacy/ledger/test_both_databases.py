@@ -39,7 +39,7 @@ def written(ledger: Ledger) -> tuple[list[Entry], list[Spent], str]:
 
 def test_both_give_equal_answers(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
-    monkeypatch.setattr(module, "_now", lambda: "2026-01-01T00:00:00+00:00")
+    monkeypatch.setattr(module, "now", lambda: "2026-01-01T00:00:00+00:00")
     assert written(ledger_at(tmp_path)) == written(Ledger(opened(f"{server}/postgres")))
 
 
