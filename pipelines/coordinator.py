@@ -15,7 +15,7 @@ from pipelines.datarules import check_data
 from pipelines.fanout import Failed, Fanout
 from pipelines.hooks import remember_flow_run
 from pipelines.makers import Given, Makers
-from pipelines.outcome import Outcome, Submission
+from pipelines.outcome import Conclude, Outcome, Submission
 from pipelines.planning import Plan, PlannedTrial
 from pipelines.progress import Display, Tracker
 from pipelines.timeleft import TimeLeft
@@ -182,7 +182,7 @@ def only_one(plan: Plan, display: Display) -> Iterator[None]:
         yield
 
 
-def coordinate(plan: Plan, new: bool, display: Display, makers: Makers) -> Outcome:
+def coordinate(plan: Plan, new: bool, display: Display, makers: Makers, conclude: Conclude | None = None) -> Outcome:
     """Run a plan to its end inside a flow run and return what came of it. Raises RecordsLost."""
     begin_coordinating()
     left = TimeLeft(durations(plan.store), makers.processes)
@@ -194,7 +194,7 @@ def coordinate(plan: Plan, new: bool, display: Display, makers: Makers) -> Outco
             remember_flow_run(submission.recorder, submission.parent)
             with display.live(), makers:
                 failed = Coordinator(plan, submission, tracker, makers).run()
-            return submission.end(failed)
+            return submission.end(failed, conclude)
         except failures() as error:
             raise RecordsLost(
                 f"the records cannot be written ({type(error).__name__}: {one_line(str(error), 200)}); what was made is kept: run the study again"

@@ -6,13 +6,15 @@ import subprocess
 from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pipelines.datarules import DataChecks, labels
 from pipelines.lifetimes import lifetimes
 from pipelines.planning import Plan
 from pipelines.studyprivacy import study_privacy
+from specs.schemas.retraining_audit import CHAMPION
 from specs.sweep import Trial
-from tasks.comparison.results import ArmFacts, StudyFacts
+from tasks.comparison.results import ArmFacts, Champion, StudyFacts
 from tasks.core.fingerprint import library_versions
 
 UNKNOWN = "unknown"
@@ -50,7 +52,16 @@ def study_facts(plan: Plan, checks: DataChecks, digests: Iterable[str], run: str
         lifetimes=lifetimes(plan, made),
         correlation=getattr(study, "correlation", None),
         metrics=study.headlines(),
+        champion=_champion(plan, checks) if study.has_champion else None,
     )
+
+
+def _champion(plan: Plan, checks: DataChecks) -> Champion:
+    """The champion of an audit, or why its candidate is compared with none."""
+    study: Any = plan.loaded.study
+    incumbent = next((planned for planned in plan.trials if planned.trial.study.is_champion), None)  # type: ignore[attr-defined]
+    unlike = incumbent is not None and incumbent.name in checks.refused
+    return Champion(CHAMPION, study.night.absent or ("it knows other labels than the data" if unlike else ""))
 
 
 @cache

@@ -12,6 +12,7 @@ from typing import Any
 from prefect import State
 from prefect.states import Completed
 
+from pipelines.arranging import Arranged, Skipped, arrange
 from pipelines.coordinator import RecordsLost, coordinate
 from pipelines.flowpage import FlowPage, name_run, publish
 from pipelines.hooks import cancelled, crashed
@@ -69,7 +70,10 @@ def run_study(kind: str, study: Path | str | Study | Mapping[str, Any], executio
     try:
         loaded = _load(kind, study, filled_in(dict(execution or {})))
         name_run(loaded.study.name)
-        plan, outcome = _through_outages(loaded, new)
+        arranged = arrange(loaded, begin=True, new=new)
+        if isinstance(arranged, Skipped):
+            return Completed(data=arranged, message=arranged.sentence)
+        plan, outcome = _through_outages(arranged, new)
     except MENDABLE as error:
         return refused(error)
     if (_audience.get() or Audience()).page:
@@ -79,21 +83,22 @@ def run_study(kind: str, study: Path | str | Study | Mapping[str, Any], executio
     return Completed(data=outcome, message=said) if outcome.exit_code == 0 else failed(said, outcome)
 
 
-def outcome_of(state: State[Any]) -> Outcome:
+def outcome_of(state: State[Any]) -> Outcome | Skipped:
     """The outcome that a flow's state carries. Raises what the flow raised."""
     found = state.result(raise_on_failure=False)
     if isinstance(found, BaseException):
         raise found
-    assert isinstance(found, Outcome)
+    assert isinstance(found, Outcome | Skipped)
     return found
 
 
-def _through_outages(loaded: Loaded, new: bool) -> tuple[Plan, Outcome]:
+def _through_outages(arranged: Arranged, new: bool) -> tuple[Plan, Outcome]:
     """Run a study; where the records go away under a deployed run, wait for them and go on from what is made."""
     for outage in range(MOST_OUTAGES + 1):
         try:
-            plan = make_plan(loaded, begin=True, new=new and not outage)
-            return plan, coordinate(plan, new and not outage, _display(loaded.study), Makers.of(loaded.study))
+            plan = make_plan(arranged.loaded, begin=True, new=new and not outage)
+            study = plan.loaded.study
+            return plan, coordinate(plan, new and not outage, _display(study), Makers.of(study), arranged.conclude)
         except RecordsLost:
             if not deployed() or outage == MOST_OUTAGES:
                 raise

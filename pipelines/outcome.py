@@ -21,10 +21,11 @@ from pipelines.lifetimes import lifetime_rows
 from pipelines.planning import Plan, PlannedTrial
 from pipelines.registering import Recorded, Registration, best, register_best
 from pipelines.studyprivacy import study_rows
+from tasks.comparison.compare import compare
 from tasks.comparison.comparison import Comparison
 from tasks.comparison.results import TrialResult
 from tasks.comparison.statistics import FEWEST_SEEDS
-from tasks.comparison.steps import reduce_comparison
+from tasks.comparison.steps import write_comparison
 from tasks.core.fingerprint import library_versions
 from tasks.core.graph import Node
 from tasks.core.measures import Measures, Row
@@ -39,9 +40,12 @@ from tasks.runtime.mlflow_.history import COMPARISON_FOLDER
 from tasks.runtime.mlflow_.registry import MODEL_FOLDER
 from tasks.runtime.mlflow_.runs import PRODUCED_BY, Recorder, source_tags
 from tasks.runtime.mlflow_.streaming import Streams
+from tasks.utility.metric import UtilityMetric
 
 Kept = TypeVar("Kept")
 RECORDED, FAILURE = "assay.recorded", "failure"
+Conclude = Callable[["Submission", Comparison, Sequence[Recorded], Sequence[Failed]], tuple[Comparison, Sequence[Failed]]]
+"""(submission, comparison, finished trials, what failed) to the comparison as it is written and what counts as failed."""
 
 
 @dataclass(frozen=True)
@@ -158,14 +162,21 @@ class Submission:
                 self.recorder.finish(run, "KILLED" if killed else "FAILED")
         self.recorder.finish(self.parent, "KILLED" if killed else "FAILED")
 
-    def end(self, failed: Sequence[Failed]) -> Outcome:
-        """Compare the trials, log the comparison to the parent run, register what is asked for, and end the run."""
+    def end(self, failed: Sequence[Failed], conclude: Conclude | None = None) -> Outcome:
+        """Compare the trials, log the comparison to the parent run, register what is asked for, and end the run.
+
+        ``conclude`` is what a kind makes of a comparison before it is written: it may add to it, and forgive what failed.
+        """
         recorded = [self._recorded(planned) for planned in self.plan.trials if planned.name in self._ended]
         if self.plan.loaded.study.execution.log_models == "best":
             self._log_best(recorded)
         with _folder() as folder:
             facts = study_facts(self.plan, self.checks, [trial.data_digest for trial in recorded], self.parent, self.made)
-            comparison = reduce_comparison(facts, [self._result(planned) for planned in self.plan.trials], folder)
+            results = [self._result(planned) for planned in self.plan.trials]
+            comparison = compare(facts, results)
+            if conclude is not None:
+                comparison, failed = conclude(self, comparison, recorded, failed)
+            write_comparison(comparison, facts, results, folder)
             self.recorder.log_rows(self.parent, (*study_rows(comparison.study_privacy), *lifetime_rows(comparison.lifetimes)))
             kept = self._keep(folder)
             self.recorder.log_folder(self.parent, kept, COMPARISON_FOLDER)
@@ -204,16 +215,21 @@ class Submission:
         return {name: course for folder in folders for name, course in Measures.load_courses(folder).items()}
 
     def _items(self, planned: PlannedTrial) -> dict[str, dict[str, list[Any]]]:
-        """What fairness metrics said item by item, where few seeds leave the items as all that two models can be compared by."""
+        """What metrics said item by item, where few seeds leave the items as all that two models can be compared by."""
         study = planned.trial.study
-        if not study.headlines() or len(self.plan.loaded.study.sweep.seeds) >= FEWEST_SEEDS:
+        if not (study.headlines() or study.has_champion) or len(self.plan.loaded.study.sweep.seeds) >= FEWEST_SEEDS:
             return {}
         return self._by_metric(planned, Measures.load_items)
 
     def _by_metric(self, planned: PlannedTrial, load: Callable[[Path], Kept]) -> dict[str, Kept]:
-        """What a trial's fairness metrics keep beside their numbers, by the name that begins those; of metrics that keep any."""
+        """What a trial's metrics keep beside their numbers, by the name that begins those; of metrics that keep any."""
         measured = [(node.config.measurement, node.key) for node in planned.graph.measured if isinstance(node.config, MeasureConfig)]
-        found = {metric.metric("fairness"): load(self.plan.store.open(key)) for metric, key in measured if isinstance(metric, FairnessMetric)}
+        found = {
+            metric.metric(prefix): load(self.plan.store.open(key))
+            for metric, key in measured
+            for prefix, kind in (("utility", UtilityMetric), ("fairness", FairnessMetric))
+            if isinstance(metric, kind)
+        }
         return {name: kept for name, kept in found.items() if kept}
 
     def _recorded(self, planned: PlannedTrial) -> Recorded:

@@ -16,6 +16,7 @@ from pipelines.services.databases import prepare
 from tasks.runtime.devices import available
 
 if TYPE_CHECKING:
+    from pipelines.arranging import Skipped
     from pipelines.outcome import Outcome
     from specs.loading import Loaded
 
@@ -23,7 +24,7 @@ ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAY
 QUIET = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false", "DO_NOT_TRACK": "1"}
 
 
-def run_locally(loaded: Loaded, execution: Mapping[str, Any], new: bool, quiet: bool) -> Outcome:
+def run_locally(loaded: Loaded, execution: Mapping[str, Any], new: bool, quiet: bool) -> Outcome | Skipped:
     """What `assay run` does: the kind's flow in this process, on the server that is configured or up, else on one that it brings along."""
     device = loaded.study.execution.device
     if device not in ("auto", "cpu"):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pipelines.planning import Plan
 from tasks.comparison.comparison import StudyPrivacy
 from tasks.core.measures import Row
+from tasks.models.steps import LOAD
 from tasks.privacy.account import Account
 from tasks.privacy.accounts import together
 
@@ -42,8 +43,8 @@ def study_rows(spent: StudyPrivacy | None) -> tuple[Row, ...]:
 
 
 def _trainings(plan: Plan) -> dict[str, Account | None]:
-    """The account of every training by its key."""
-    return {planned.graph.model.key: planned.trial.study.account() for planned in plan.trials}
+    """The account of every training by its key; a model that is only loaded spends nothing here."""
+    return {planned.graph.model.key: planned.trial.study.account() for planned in plan.trials if planned.graph.model.step is not LOAD}
 
 
 def _sentence(private: Sequence[Account], total: float, delta: float, uncovered: int) -> str:

@@ -7,7 +7,7 @@ import uuid
 
 import filelock
 
-from specs.schemas.study import Study, study_key
+from specs.schemas.study import Study
 from tasks.core.store import Store
 
 NOT_BEGUN = "not begun"
@@ -20,7 +20,7 @@ def submission_of(study: Study, store: Store, begin: bool, new: bool) -> str | N
     """
     if study.randomness != "secret":
         return None
-    path = store.local / "submissions" / f"{study_key(study)}.json"
+    path = store.local / "submissions" / f"{study.submission_key()}.json"
     if not begin:
         return str(json.loads(path.read_text())["submission"]) if path.exists() else NOT_BEGUN
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,9 @@ def headline(outcome: Outcome) -> str:
     comparison = outcome.comparison
     failed = sum(trial.status == "failed" for trial in comparison.trials)
     said = []
+    if comparison.nights:
+        night = comparison.nights[-1]
+        return f"night {night.number} ({night.snapshot}): {night.decision}: {'; '.join(night.reasons)}"
     if outcome.failed:
         reasons = dict.fromkeys(f"{problem.node.label}: {problem.reason}" for problem in outcome.failed if problem.root)
         said.append(f"{failed} of {len(comparison.trials)} trials failed: {'; '.join(list(reasons)[:MOST_REASONS])}")

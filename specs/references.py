@@ -30,6 +30,7 @@ def wrong_references(study: Study, arms: Sequence[str], metrics: Iterable[str] |
         if gate.not_worse_than is not None and not study.has_champion:
             yield ("gates", index, "not_worse_than"), f"a study of kind '{study.kind}' has no champion to compare with"
     yield from _of_registration(study, known, recorded)
+    yield from study.unfit()
 
 
 def unfit_names(trial: Study) -> Iterator[tuple[SpecPath, str]]:

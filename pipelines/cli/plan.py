@@ -24,11 +24,18 @@ def command(
     set_places(data=data, store=store, tracking_uri=None)
     loaded = load_study(study)
     account_for(loaded)
+    from pipelines.arranging import Skipped, arrange
     from pipelines.describing import plan_json, print_plan
     from pipelines.planning import make_plan
 
-    plan = make_plan(loaded)
+    arranged = arrange(loaded, begin=False)
+    if isinstance(arranged, Skipped):
+        typer.echo(json.dumps(arranged.as_json()) if as_json else f"{arranged.study}: {arranged.sentence}")
+        return
+    plan = make_plan(arranged.loaded)
     if as_json:
         typer.echo(json.dumps(plan_json(plan)))
-    else:
-        print_plan(plan)
+        return
+    print_plan(plan)
+    for note in arranged.said:
+        typer.echo(f"note: {note}")

@@ -31,6 +31,7 @@ def command(
     execution = {name: value for name, value in given.items() if value is not None}
     loaded = load_study(study, execution)
     account_for(loaded)
+    from pipelines.arranging import Skipped
     from pipelines.running import run_locally
 
     try:
@@ -40,6 +41,8 @@ def command(
         raise typer.Exit(130) from None
     if as_json:
         typer.echo(json.dumps(outcome.as_json()))
+    elif isinstance(outcome, Skipped):
+        typer.echo(f"{outcome.study}: {outcome.sentence}")
     else:
         _say(outcome)
     raise typer.Exit(outcome.exit_code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
@@ -139,6 +139,14 @@ class Study(Block):
     def guarantee(self) -> str:
         """The guarantee tag of a trial, with its conditions; ``none`` without privacy."""
         return "none"
+
+    def unfit(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Path and message of what its kind does not allow of blocks that no trial sees: sweep, gates, claims."""
+        yield from ()
+
+    def submission_key(self) -> str:
+        """What a submission with secret randomness is of: the same study goes on with the trainings that it began."""
+        return study_key(self)
 
     def family(self) -> str:
         """Of a trial, where arms are models: which models are alike; empty elsewhere."""

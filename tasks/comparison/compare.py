@@ -21,6 +21,7 @@ from tasks.core.measures import Row, Status
 def compare(facts: StudyFacts, trials: Sequence[TrialResult]) -> Comparison:
     """The comparison of a study's trials. A trial that failed counts as one that has no numbers."""
     table = Table(trials)
+    paired = tuple(paired_differences(facts, trials))
     arms = {arm.name: {metric: arm_value(table.rows(arm.name, metric)) for metric in table.metrics(arm.name)} for arm in facts.arms}
     return Comparison(
         study=facts.name,
@@ -29,7 +30,7 @@ def compare(facts: StudyFacts, trials: Sequence[TrialResult]) -> Comparison:
         arms=arms,
         differences=tuple(_differences(facts, table)),
         claims=tuple(answers(facts, table)),
-        gates=tuple(gate_results(facts, table, arms)),
+        gates=tuple(gate_results(facts, table, arms, paired)),
         guarantees={arm.name: arm.guarantee for arm in facts.arms},
         study_privacy=facts.study_privacy,
         lifetimes=facts.lifetimes,
@@ -37,7 +38,7 @@ def compare(facts: StudyFacts, trials: Sequence[TrialResult]) -> Comparison:
         trials=tuple(_trial(trial) for trial in trials),
         about=dict(facts.about),
         correlations=correlations(facts, table),
-        paired=tuple(paired_differences(facts, trials)),
+        paired=paired,
     )
 
 

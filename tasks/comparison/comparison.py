@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.comparison.correlation import Correlations
+from tasks.comparison.history import NightLine
 from tasks.core.measures import Direction, Status
 
 Verdict = Literal["holds", "contradicted", "not shown", "descriptive", "unanswered"]
@@ -73,12 +74,13 @@ class Answer(_Part):
 
 
 class GateResult(_Part):
-    """Whether a gate holds for one arm."""
+    """Whether a gate holds for one arm. ``limit`` is the number that its bound is, where it is one of the metric itself."""
 
     metric: str
     arm: str
     of: str
     bound: str
+    limit: float | None = None
     value: float | None
     passed: bool
     sentence: str
@@ -159,6 +161,7 @@ class Comparison(_Part):
     about: dict[str, str] = Field(description="Conditions of every number: versions, commit, data.")
     correlations: Correlations | None = None
     paired: tuple[PairedDifference, ...] = ()
+    nights: tuple[NightLine, ...] = ()
 
     def is_baseline(self, arm: str) -> bool:
         """Whether an arm is the baseline, at any grid point."""

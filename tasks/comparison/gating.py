@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from tasks.comparison.comparison import GateResult, Value
+from tasks.comparison.comparison import GateResult, PairedDifference, Value
 from tasks.comparison.gates import Gate
-from tasks.comparison.numbers import number
+from tasks.comparison.numbers import number, signed
 from tasks.comparison.results import ArmFacts, StudyFacts
 from tasks.comparison.table import Table, mark
 
+SAME = 1e-9
+"""How near the mean of a column of items must be to a metric's own number to be that number."""
 
-def gate_results(facts: StudyFacts, table: Table, arms: Mapping[str, Mapping[str, Value]]) -> Iterator[GateResult]:
-    """Every gate on every arm that it names, or on all."""
+
+def gate_results(
+    facts: StudyFacts, table: Table, arms: Mapping[str, Mapping[str, Value]], paired: Sequence[PairedDifference] = ()
+) -> Iterator[GateResult]:
+    """Every gate on every arm that it names, or on all. ``paired`` are differences over the same items, for gates that compare with a champion."""
     for gate in facts.gates:
         named = [arm for name in gate.arms for arm in facts.named(name)] if gate.arms is not None else list(facts.arms)
         for arm in named:
-            yield _judge(gate, arm, table, arms.get(arm.name, {}).get(gate.metric))
+            if gate.not_worse_than is None:
+                yield _judge(gate, arm, table, arms.get(arm.name, {}).get(gate.metric))
+            else:
+                yield _compare(gate, arm, facts, table, arms, paired)
 
 
 def _judge(gate: Gate, arm: ArmFacts, table: Table, value: Value | None) -> GateResult:
     word = "at least" if gate.at_least is not None else "at most"
     bound = gate.at_least if gate.at_least is not None else gate.at_most
-    assert bound is not None  # a champion is compared with by the kind of study that has one
     text = f"{word} {bound:g}"
-    common = {"metric": gate.metric, "arm": arm.name, "of": gate.of, "bound": text}
+    common: dict[str, Any] = {"metric": gate.metric, "arm": arm.name, "of": gate.of, "bound": text, "limit": bound}
     found, problem = _number(gate, arm, table, value)
-    if found is None:
+    if found is None or bound is None:
         return GateResult(value=None, passed=False, sentence=f"Failed: {gate.metric} of {arm.name} is not measured ({problem}).", **common)
     passed = found >= bound if gate.at_least is not None else found <= bound
     marked = mark(table.rows(arm.name, gate.metric).values())
@@ -56,3 +64,42 @@ def _number(gate: Gate, arm: ArmFacts, table: Table, value: Value | None) -> tup
 
 def _words(gate: Gate) -> str:
     return {"worst": "the worst seed's", "mean": "the mean", "lower": "the lower bound of", "upper": "the upper bound of"}[gate.of]
+
+
+def _compare(
+    gate: Gate, arm: ArmFacts, facts: StudyFacts, table: Table, arms: Mapping[str, Mapping[str, Value]], paired: Sequence[PairedDifference]
+) -> GateResult:
+    """Against the champion, in the metric's own direction: what was lost, by the point estimate or by an end of the interval over the same items."""
+    allowed = gate.by_more_than or 0.0
+    text = f"a loss of at most {allowed:g} against the champion"
+    common: dict[str, Any] = {"metric": gate.metric, "arm": arm.name, "of": gate.of, "bound": text}
+    champion = facts.champion
+    if champion is None or champion.absent:
+        why = champion.absent if champion is not None else "the study has no champion"
+        return GateResult(value=None, passed=True, sentence=f"Passed: {gate.metric} of {arm.name} is compared with nothing: {why}.", **common)
+    combined, direction = table.combine((arm.name, champion.arm), (1, -1), gate.metric), table.direction(gate.metric)
+    if combined.problem is not None or direction == "none":
+        why = combined.problem.reason if combined.problem is not None else "no direction of it is better"
+        return GateResult(value=None, passed=False, sentence=f"Failed: {gate.metric} of {arm.name} cannot be compared with the champion's ({why}).", **common)
+    sign = 1 if direction == "higher" else -1
+    gains = [sign * value for value in combined.values]
+    interval = _interval(gate.metric, arm.name, champion.arm, sum(combined.values) / len(gains), paired)
+    ends = None if interval is None else sorted((sign * interval[0], sign * interval[1]))
+    gain = {"worst": min(gains), "mean": sum(gains) / len(gains), "lower": ends and ends[0], "upper": ends and ends[1]}[gate.of]
+    values = [arms[name][gate.metric].value for name in (arm.name, champion.arm)]
+    shown = f"{signed(sum(combined.values) / len(gains))}" + (f" [{number(interval[0])}, {number(interval[1])}] over {interval[2]} shared items" if interval else "")
+    said = f"{gate.metric} of {arm.name} is {number(values[0] or 0.0)}, of the champion {number(values[1] or 0.0)}: a difference of {shown}; {text} is asked"
+    if gain is None:
+        return GateResult(value=None, passed=False, sentence=f"Failed: {said} of its {gate.of} bound, and it has no interval.", **common)
+    passed = gain >= -allowed
+    of = f" of its {gate.of} bound" if gate.of in ("lower", "upper") else ""
+    return GateResult(value=gain, passed=passed, sentence=f"{'Passed' if passed else 'Failed'}: {said}{of}.", **common)
+
+
+def _interval(metric: str, arm: str, versus: str, difference: float, paired: Sequence[PairedDifference]) -> tuple[float, float, int] | None:
+    """The interval of a metric that is the mean of a column of items, with their number; None for another metric."""
+    for found in paired:
+        mine = found.arm == arm and found.versus == versus and (metric == found.metric or metric.startswith(f"{found.metric}/"))
+        if mine and found.value is not None and found.low is not None and found.high is not None and abs(found.value - difference) < SAME:
+            return found.low, found.high, found.n
+    return None

@@ -11,6 +11,7 @@ from tasks.comparison.drawing import BASELINE, OTHER, SEED, Plot, better, figure
 from tasks.comparison.frontier import frontier_plots
 from tasks.comparison.heatmap import correlation_plots
 from tasks.comparison.naming import Point, named, place_names
+from tasks.comparison.nightly import night_plots
 
 MOST_DOT_PLOTS = 6
 
@@ -27,7 +28,7 @@ def plots(comparison: Comparison, found: Sequence[Column]) -> list[Plot]:
     seconds = next((column for column in measured if column.metric == "cost/train_seconds"), None)
     if leading is not None and seconds is not None and len(comparison.arms) > 1:
         made.append(against(comparison, seconds, leading))
-    return made + correlation_plots(comparison)
+    return made + correlation_plots(comparison) + night_plots(comparison)
 
 
 def dots(comparison: Comparison, column: Column) -> str:

@@ -19,7 +19,9 @@ from tasks.comparison.glossary import glossary
 from tasks.comparison.groups import group_tables
 from tasks.comparison.guarantees import guarantee_notes
 from tasks.comparison.heatmap import CORRELATIONS
+from tasks.comparison.history import LIFETIME
 from tasks.comparison.naming import named
+from tasks.comparison.nightly import NIGHTS
 from tasks.comparison.numbers import number, p_value, signed, with_interval
 from tasks.comparison.pareto import pareto
 
@@ -41,7 +43,7 @@ def report(comparison: Comparison, drawn: Sequence[Plot], written: Sequence[Cont
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals.update(cell=cell, difference=_difference, status=_status, CONFOUNDED=CONFOUNDED, LEVEL=LEVEL, MOST_ANSWERS=MOST_ANSWERS)
     environment.globals.update(
-        METHODS=NAMES, decimals=decimals, ends=ends, pair_of=pair_of, with_interval=with_interval, number=number, words=words, LONGEST_TEXT=LONGEST
+        METHODS=NAMES, decimals=decimals, ends=ends, pair_of=pair_of, with_interval=with_interval, number=number, words=words, LONGEST_TEXT=LONGEST, LIFETIME=LIFETIME
     )
     environment.filters["p"] = _p
     environment.filters["breakable"] = _breakable
@@ -59,6 +61,7 @@ def report(comparison: Comparison, drawn: Sequence[Plot], written: Sequence[Cont
         "differences": [found for found in comparison.differences if _worth_a_line(found.metric)],
         "plots": [plot for plot in drawn if not plot.section],
         "matrices": [plot for plot in drawn if plot.section == CORRELATIONS],
+        "night_plots": [plot for plot in drawn if plot.section == NIGHTS],
         "letters": {letter: arm for arm, letter in named(comparison).items() if letter != arm},
         "glossary": glossary(comparison, front),
         "notes": _notes(comparison),

@@ -48,6 +48,19 @@ class MetricFacts:
 
 
 @dataclass(frozen=True)
+class Champion:
+    """The model in use, with which gates compare.
+
+    Args:
+        arm: that measures it.
+        absent: why there is none to compare with, where gates then are about the candidate alone; empty where there is one.
+    """
+
+    arm: str
+    absent: str = ""
+
+
+@dataclass(frozen=True)
 class StudyFacts:
     """A study as its comparison needs it.
 
@@ -59,6 +72,7 @@ class StudyFacts:
         lifetimes: of the populations that it trained on, as the ledger holds them.
         correlation: what is asked of the agreement of metrics over arms, which then are models; None where nothing is.
         metrics: by the name of its rows, each metric that takes part in it.
+        champion: None for a kind of study that has none.
     """
 
     name: str
@@ -73,6 +87,7 @@ class StudyFacts:
     lifetimes: tuple[Lifetime, ...] = ()
     correlation: Correlation | None = None
     metrics: Mapping[str, MetricFacts] = field(default_factory=dict)
+    champion: Champion | None = None
 
     def named(self, name: str) -> list[ArmFacts]:
         """The arms that a name in a claim or gate stands for: one, or an arm as written at every grid point."""

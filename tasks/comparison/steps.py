@@ -15,5 +15,10 @@ from tasks.comparison.results import StudyFacts, TrialResult
 def reduce_comparison(facts: StudyFacts, trials: Sequence[TrialResult], folder: Path) -> Comparison:
     """Compare the trials and write the files of the comparison into a folder."""
     comparison = compare(facts, trials)
-    write_files(comparison, folder, continuations(facts, trials))
+    write_comparison(comparison, facts, trials, folder)
     return comparison
+
+
+def write_comparison(comparison: Comparison, facts: StudyFacts, trials: Sequence[TrialResult], folder: Path) -> None:
+    """Write the files of a comparison into a folder."""
+    write_files(comparison, folder, continuations(facts, trials))

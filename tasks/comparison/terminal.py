@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -12,16 +12,22 @@ from tasks.comparison.columns import Column, columns, marks_explained
 from tasks.comparison.comparison import DELTA, Comparison
 from tasks.comparison.correlation import Cell, Correlations
 from tasks.comparison.guarantees import NONE, guarantee_notes
-from tasks.comparison.numbers import p_value
+from tasks.comparison.history import LIFETIME, NightLine
+from tasks.comparison.numbers import number, p_value
 from tasks.comparison.pareto import pareto
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 GAP, LONGEST_WORD = 3, 20
-MOST_PAIRS, NARROW = 20, 100
-"""Pairs of metrics on a terminal, of which the report has all; and the width below which their intervals go below their numbers."""
-_STYLES = {"holds": "green", "contradicted": "red", "not shown": "yellow", "descriptive": "yellow", "unanswered": "yellow"}
+MOST_PAIRS, MOST_NIGHTS, NARROW = 20, 14, 100
+"""Pairs of metrics and nights on a terminal, of which the report has all; and the width below which their intervals go below their numbers."""
+_STYLES = {"holds": "green", "contradicted": "red", "not shown": "yellow", "descriptive": "yellow", "unanswered": "yellow"} | {
+    "promoted": "green",
+    "refused": "red",
+    "failed": "yellow",
+    "skipped": "dim",
+}
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
@@ -49,6 +55,26 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(f"  {answer.sentence}", style=_STYLES[answer.verdict], markup=False)
     for gate in comparison.gates:
         console.print(f"gate: {gate.sentence}", style="green" if gate.passed else "red", markup=False)
+    if comparison.nights:
+        _print_nights(comparison.nights, console)
+
+
+def _print_nights(nights: Sequence[NightLine], console: Console) -> None:
+    """The last nights, and what the newest decided."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="nights", title_justify="left", title_style="dim", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("night", "data", "decision", "lifetime epsilon", "champion", "why"):
+        table.add_column(column, justify="right" if column in ("night", "lifetime epsilon") else "left", overflow="fold")
+    for night in nights[-MOST_NIGHTS:]:
+        spent = number(night.numbers[LIFETIME]) if LIFETIME in night.numbers else "-"
+        version = f"version {night.version}" if night.version else "none"
+        table.add_row(str(night.number), Text(night.snapshot), Text(night.decision, _STYLES[night.decision]), spent, version, Text("; ".join(night.reasons)))
+    console.print(table)
+    for note in nights[-1].notes:
+        console.print(f"note: {note}", style="yellow", markup=False)
 
 
 def _shown(found: list[Column]) -> list[Column]:

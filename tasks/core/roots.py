@@ -36,10 +36,10 @@ def check_readable(path: Path, info: ValidationInfo) -> None:
         raise ValueError(problem)
 
 
-def named_file(path: Path, info: ValidationInfo) -> Path:
-    """The file that a spec names, absolute: beside the study's file, else in the current folder. Raises ValueError with what to do."""
+def named_file(path: Path, info: ValidationInfo, *others: Path) -> Path:
+    """The file that a spec names, absolute: beside the study's file, else in the current folder or one of some others. Raises ValueError with what to do."""
     folder = Path((info.context or {}).get("folder", "."))
-    places = [path] if path.is_absolute() else [folder / path, Path.cwd() / path]
+    places = [path] if path.is_absolute() else [folder / path, *(place / path for place in (Path.cwd(), *others))]
     check_readable(places[0], info)
     found = next((place for place in places if place.is_file()), None)
     if found is None:

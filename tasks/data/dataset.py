@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from tasks.core.component import Component, Family
 from tasks.core.errors import UserError
+from tasks.data.periods import Period
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,7 @@ class Dataset(Component, ABC):
     private: ClassVar[bool] = True
 
     task: Task | None = Field(default=None, description="What is learnt; without it, the dataset's natural task.")
+    period: Period | None = Field(default=None, description="Only the records of these days, by their time, in every split.")
     limit: int | None = Field(default=None, gt=0, description="Keep this many training records, the same for every seed.")
     population: str | None = Field(
         default=None, pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Name of the people in the ledger: 1 to 64 letters, digits, '.', '_' and '-'."

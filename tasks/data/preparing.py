@@ -20,7 +20,7 @@ COLUMNS = ("text", "label", "tokens", "slots", "user", "time", "group", "rating"
 
 def write_prepared(data: Dataset, raw: RawData, seed: int, folder: Path) -> None:
     """Write the splits and ``data.json``. Raises DataError, naming the row, for records that cannot be used."""
-    splits = {name: _checked(records, data, name) for name, records in raw.splits.items()}
+    splits = {name: _checked(_of_period(records, data, name), data, name) for name, records in raw.splits.items()}
     removed = 0
     if "train" not in splits and (data.limit is not None or data.attack_holdout):
         raise DataError(f"{data.kind}: limit and attack_holdout are of training records, and there are none")
@@ -34,6 +34,10 @@ def write_prepared(data: Dataset, raw: RawData, seed: int, folder: Path) -> None
     for name, records in splits.items():
         records.to_parquet(folder / f"{name}.parquet", index=False)
     (folder / "data.json").write_text(json.dumps(_facts(data, raw, splits, removed), indent=1, ensure_ascii=False) + "\n")
+
+
+def _of_period(records: pd.DataFrame, data: Dataset, split: str) -> pd.DataFrame:
+    return records if data.period is None else data.period.of(records, f"{data.kind}, split {split}")
 
 
 def _checked(records: pd.DataFrame, data: Dataset, split: str) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, Row, func, select
@@ -13,7 +13,7 @@ from tasks.core.errors import UserError
 from tasks.privacy.ledger.database import now, reading, writing
 from tasks.privacy.ledger.tables import CHAMPIONS, NIGHTS
 
-Decision = Literal["promoted", "refused", "failed"]
+Decision = Literal["promoted", "refused", "failed", "skipped"]
 
 
 class ChampionMoved(UserError):
@@ -47,9 +47,11 @@ class Night:
         study: the audit's name.
         night: what tells it from every other night: its snapshot, its spec and its submission.
         snapshot: the data in words.
-        decision: what became of the model.
+        decision: what became of the model; ``failed`` where none could be judged, ``skipped`` where there was nothing to judge.
         reasons: why, in sentences.
+        notes: what else people must know of it: that it began late, that the spec had changed.
         numbers: what the history draws: metric to value.
+        spec: the audit as it was then, as JSON.
         run: the MLflow run of the night.
         version: the champion's version after it; None where there is none.
         number: from 1 in the order of decisions.
@@ -63,6 +65,8 @@ class Night:
     reasons: Sequence[str]
     numbers: Mapping[str, float] = field(default_factory=dict)
     run: str = ""
+    notes: Sequence[str] = ()
+    spec: str = ""
     version: int | None = None
     number: int = 0
     at: str = ""
@@ -80,7 +84,7 @@ class Nights:
             return _champion(connection, name)
 
     def find(self, study: str, night: str) -> Night | None:
-        """A night that was decided."""
+        """A night that is in the history."""
         with reading(self.engine) as connection:
             return _find(connection, study, night)
 
@@ -93,7 +97,8 @@ class Nights:
     def decide(self, night: Night, name: str, expected: int | None, artifact: str) -> Night:
         """Write down what a night decided and, where it promotes, move the champion: both or neither, once.
 
-        A night that was decided before keeps that decision. Raises ChampionMoved.
+        A night that was decided before keeps that decision; one that failed and was gone on with is decided now, and its failure becomes a note.
+        Raises ChampionMoved.
 
         Args:
             night: the decision.
@@ -103,7 +108,7 @@ class Nights:
         """
         with writing(self.engine) as connection:
             known = _find(connection, night.study, night.night)
-            if known is not None:
+            if known is not None and known.decision != "failed":
                 return known
             at, found = now(), _champion(connection, name)
             current = found.version if found is not None else None
@@ -112,13 +117,23 @@ class Nights:
                     raise ChampionMoved(f"{name} is at version {current or 'none'}, not {expected or 'none'}, with which this night compared: run it again")
                 current = 1 if found is None else found.version + 1
                 _move(connection, Champion(name, current, night.run, artifact, at), found is None)
-            number = 1 + int(connection.execute(select(func.coalesce(func.max(NIGHTS.c.number), 0)).where(NIGHTS.c.study == night.study)).scalar_one())
-            values = {"study": night.study, "night": night.night, "snapshot": night.snapshot, "decision": night.decision, "run": night.run, "at": at}
-            texts = {"reasons": json.dumps(list(night.reasons)), "numbers": json.dumps(dict(night.numbers))}
-            connection.execute(NIGHTS.insert().values(number=number, version=current, **values, **texts))
+            _write(connection, replace(night, version=current, at=at), known)
             decided = _find(connection, night.study, night.night)
             assert decided is not None
             return decided
+
+
+def _write(connection: Connection, night: Night, failed: Night | None) -> None:
+    """One row: a new one, or in the place of the night's own failure."""
+    if failed is not None:
+        notes = (*failed.notes, f"failed before, {failed.at}: {'; '.join(failed.reasons)}", *night.notes)
+        night = replace(night, number=failed.number, notes=tuple(dict.fromkeys(notes)))
+        connection.execute(NIGHTS.delete().where(NIGHTS.c.study == night.study, NIGHTS.c.night == night.night))
+    else:
+        last = select(func.coalesce(func.max(NIGHTS.c.number), 0)).where(NIGHTS.c.study == night.study)
+        night = replace(night, number=1 + int(connection.execute(last).scalar_one()))
+    texts = {"reasons": json.dumps(list(night.reasons)), "notes": json.dumps(list(night.notes)), "numbers": json.dumps(dict(night.numbers))}
+    connection.execute(NIGHTS.insert().values(**{**vars(night), **texts}))
 
 
 def _move(connection: Connection, champion: Champion, first: bool) -> None:
@@ -140,5 +155,5 @@ def _find(connection: Connection, study: str, night: str) -> Night | None:
 
 
 def _night(row: Row[Any]) -> Night:
-    values = {**row._mapping, "reasons": tuple(json.loads(row.reasons)), "numbers": json.loads(row.numbers)}
+    values = {**row._mapping, "reasons": tuple(json.loads(row.reasons)), "notes": tuple(json.loads(row.notes)), "numbers": json.loads(row.numbers)}
     return Night(**values)

@@ -12,6 +12,10 @@ from tasks.privacy.accounts import together
 from tasks.privacy.mechanism import ADJACENCY_WORDS, Adjacency, Mechanism, Release, Repetition
 
 
+NOT_BEGUN = "it was not begun"
+"""Stands in every refusal: what was refused has trained nothing and spent nothing."""
+
+
 class BudgetExceeded(UserError):
     """A training would take its population past its budget: it may not begin."""
 
@@ -104,7 +108,7 @@ class Spent:
             had = f"{self.level}, {ADJACENCY_WORDS[self.adjacency or 'add-remove']}"
             raise Unlike(
                 f"population '{self.population}': its trainings are {had}, this one is {account.level}, {ADJACENCY_WORDS[account.mechanism.adjacency]}: "
-                "they do not compose, so the lifetime would have no epsilon; train alike, or name another population of other people"
+                f"they do not compose, so the lifetime would have no epsilon; {NOT_BEGUN}. Train alike, or name another population of other people"
             )
         if self.budget is None:
             return
@@ -115,7 +119,7 @@ class Spent:
             raise BudgetExceeded(
                 f"population '{self.population}': its budget is epsilon {self.budget.epsilon:g} at {at}; {counted(self.trainings, 'private training')} "
                 f"spent {rounded_up(spent)}, so {self.left:.3g} is left, and with this training it would be {rounded_up(total)}: "
-                "it was not begun. Train with more noise or fewer steps, or raise the budget (assay ledger budget)"
+                f"{NOT_BEGUN}. Train with more noise or fewer steps, or raise the budget (assay ledger budget)"
             )
 
 

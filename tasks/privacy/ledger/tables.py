@@ -37,7 +37,9 @@ NIGHTS = Table(
     Column("snapshot", Text, nullable=False),
     Column("decision", Text, nullable=False),
     Column("reasons", Text, nullable=False),
+    Column("notes", Text, nullable=False),
     Column("numbers", Text, nullable=False),
+    Column("spec", Text, nullable=False),
     Column("run", Text, nullable=False),
     Column("version", Integer),
 )

@@ -77,3 +77,27 @@ def register(wanted: NewVersion) -> str:
     tags = {**wanted.tags, MODEL_KEY: wanted.key}
     made = client.create_model_version(wanted.name, f"runs:/{wanted.run}/{MODEL_FOLDER}", wanted.run, tags=tags, description=wanted.description)
     return str(made.version)
+
+
+def alias_run(name: str, alias: str) -> str | None:
+    """The run whose model an alias of a registered model points at; None where there is no such alias."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(open_client().get_model_version_by_alias(name, alias).run_id)
+    except MlflowException:
+        return None
+
+
+def point_alias(name: str, alias: str, version: str) -> bool:
+    """Point an alias at a version. Returns whether it did not point there."""
+    from mlflow.exceptions import MlflowException
+
+    client = open_client()
+    try:
+        before = str(client.get_model_version_by_alias(name, alias).version)
+    except MlflowException:
+        before = ""
+    if before != version:
+        client.set_registered_model_alias(name, alias, version)
+    return before != version

@@ -1,0 +1,59 @@
+"""A night in words and numbers: what the history keeps of it, and what the registry says of a model that it promoted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.registering import Recorded
+from specs.errors import one_line
+from specs.schemas.retraining_audit import CANDIDATE, RetrainingAuditStudy
+from tasks.comparison.comparison import Comparison
+from tasks.comparison.history import BUDGET, LIFETIME, NightLine
+from tasks.privacy.ledger.nights import Night
+
+
+def numbers(study: RetrainingAuditStudy, comparison: Comparison) -> dict[str, float]:
+    """What the history draws: every number of the candidate, the lifetime epsilon and the budget."""
+    values = comparison.arms.get(CANDIDATE, {})
+    found = {metric: value.value for metric, value in values.items() if value.value is not None and "/by_group/" not in metric}
+    lifetime = next((one.epsilon for one in comparison.lifetimes if one.population == study.population), None)
+    return {**found, **({LIFETIME: lifetime} if lifetime is not None else {}), BUDGET: study.budget.epsilon}
+
+
+def lines(history: Sequence[Night]) -> tuple[NightLine, ...]:
+    """The history as the comparison holds it."""
+    return tuple(
+        NightLine(
+            number=night.number,
+            at=night.at,
+            snapshot=night.snapshot,
+            decision=night.decision,
+            reasons=tuple(night.reasons),
+            notes=tuple(night.notes),
+            numbers=dict(night.numbers),
+            version=night.version,
+            mlflow_run=night.run,
+        )
+        for night in history
+    )
+
+
+def described(study: RetrainingAuditStudy, night: Night, chosen: Recorded) -> str:
+    """What MLflow's page says of a version that a night promoted."""
+    said = [f"Guarantee of its training: {study.guarantee()}."]
+    said.append(f"Promoted by **{study.name}**, night {night.number}, on {night.snapshot}: {'; '.join(night.reasons)}. Data digest `{chosen.data_digest}`.")
+    said += [f"Label: {one_line(str(label))}." for label in chosen.labels]
+    said.append("`privacy.json`, beside the weights, holds the guarantee with every condition of it; what the population has spent over all nights is told by `assay ledger`.")
+    return "\n\n".join(said)
+
+
+def tagged(study: RetrainingAuditStudy, night: Night, chosen: Recorded) -> dict[str, str]:
+    """What a list of versions shows."""
+    return {
+        "guarantee": study.guarantee(),
+        "study": study.name,
+        "night": str(night.number),
+        "snapshot": night.snapshot,
+        "data_digest": chosen.data_digest,
+        "labels": ", ".join(sorted(label.rule.id for label in chosen.labels)) or "none",
+    }
