@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tasks.core.rules import Rule
+from tasks.core.rules import Facts, Rule
+
+OTHER_LABELS = "two models that choose among other answers are right by chance in other shares; a loss against such a champion means nothing"
+
+
+def _knows_other_labels(facts: Facts) -> bool:
+    """Whether a night's champion answers with other labels or tags than the data has."""
+    champion = facts.get("night.champion")
+    return champion is not None and any(list(champion[name]) != list(facts.get(f"facts.{name}") or ()) for name in ("labels", "slots"))
+
 
 RULES = (
     Rule(
@@ -12,5 +21,31 @@ RULES = (
         sentence="secret randomness protects the noise of a privacy mechanism, and this trial has none: write randomness: reproducible",
         source="secret randomness governs noise, sampling, micro-batch keys and cohorts; plain training has none of them",
         path="randomness",
+    ),
+    Rule(
+        id="NIGHT-01",
+        when=lambda facts: _knows_other_labels(facts) and facts.get("champion.incomparable") == "refuse",
+        verdict="refuse",
+        sentence="the champion knows other labels than the data, so nothing was trained: champion: {incomparable: pass} lets the other gates decide alone",
+        source=OTHER_LABELS,
+        path="champion",
+        stage="data",
+    ),
+    Rule(
+        id="NIGHT-02",
+        when=lambda facts: _knows_other_labels(facts) and facts.get("champion.incomparable") == "pass" and facts.get("night.role") == "champion",
+        verdict="refuse",
+        sentence="the champion knows other labels than tonight's data: it is not measured, and gates that compare with it pass",
+        source=OTHER_LABELS,
+        path="champion",
+        stage="data",
+    ),
+    Rule(
+        id="NIGHT-03",
+        when=lambda facts: facts.get("kind") == "retraining-audit",
+        verdict="label",
+        sentence="what gates decide, and what attacks score on members, is computed from the records and stands outside epsilon",
+        source="epsilon bounds the training alone; a decision that depends on members releases something of them that no mechanism covers",
+        path="gates",
     ),
 )

@@ -55,15 +55,17 @@ def tonight(loaded: Loaded, begin: bool, new: bool) -> Arranged | Skipped:
     if judged is not None and not new:
         return _skipped(study, nights, judged, begin)
     notes = [*_late(), *_changed(study, past)]
+    held = nights.champion(study.champion.name)
     try:
-        champion, absent = incumbent(study.champion.name, nights.champion(study.champion.name)), NO_CHAMPION
+        champion, absent = incumbent(study.champion.name, held), NO_CHAMPION
     except UnknownModel as error:
         champion, absent = None, f"the champion cannot be loaded ({error})"
         if study.champion.incomparable == "refuse":
             _refuse(study, nights, night, found, absent, begin)
         notes.append(absent)
     name = f"{night}/{uuid.uuid4().hex[:8]}" if judged is not None else night
-    resolved = _resolved(loaded, study, found, champion, "" if champion is not None else absent)
+    told = {"expected": None if held is None else held.version, "absent": "" if champion is not None else absent}
+    resolved = _resolved(loaded, study, found, champion, told)
     return Arranged(resolved, Deciding(name, tuple(notes)) if begin else None, tuple(notes))
 
 
@@ -165,10 +167,10 @@ def _context(loaded: Loaded) -> dict[str, Any]:
     return {"folder": folder, **({CONTEXT: roots()} if deployed() else {})}
 
 
-def _resolved(loaded: Loaded, study: RetrainingAuditStudy, found: Found, incumbent: Incumbent | None, absent: str) -> Loaded:
+def _resolved(loaded: Loaded, study: RetrainingAuditStudy, found: Found, incumbent: Incumbent | None, told: Mapping[str, Any]) -> Loaded:
     """The audit with the night filled in, and its arms."""
     data, champion = found.data.model_dump(mode="json"), None if incumbent is None else incumbent.model_dump(mode="json")
-    night = {"role": CANDIDATE, "identity": found.identity, "snapshot": found.words, "data": data, "champion": champion, "absent": absent}
+    night = {"role": CANDIDATE, "identity": found.identity, "snapshot": found.words, "data": data, "champion": champion, **told}
     arms = {CANDIDATE: {}, **({CHAMPION: {"night.role": CHAMPION}} if champion is not None else {})}
     values = study.model_dump(mode="json")
     gates = [{**gate, "arms": [CANDIDATE]} for gate in values["gates"]]

@@ -34,7 +34,6 @@ def incumbent(name: str, champion: Champion | None) -> Incumbent | None:
     return Incumbent(
         version=champion.version if champion is not None else 0,
         run=run,
-        artifact=champion.artifact if champion is not None else "",
         guarantee=guarantee,
         labels=tuple(answers["labels"]),
         slots=tuple(answers["slots"]),

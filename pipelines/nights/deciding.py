@@ -56,8 +56,7 @@ class Deciding:
             spec=json.dumps(study.model_dump(mode="json")),
             run=submission.trial_run(planned),
         )
-        expected = study.night.champion.version or None if study.night.champion is not None else None
-        night = nights.decide(night, study.champion.name, expected, planned.graph.model.key)
+        night = nights.decide(night, study.champion.name, study.night.expected, planned.graph.model.key)
         champion = nights.champion(study.champion.name)
         if night.decision == "promoted" and champion is not None and champion.run == night.run:
             chosen = next(trial for trial in recorded if trial.planned is planned)

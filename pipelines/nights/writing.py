@@ -43,7 +43,9 @@ def described(study: RetrainingAuditStudy, night: Night, chosen: Recorded) -> st
     said = [f"Guarantee of its training: {study.guarantee()}."]
     said.append(f"Promoted by **{study.name}**, night {night.number}, on {night.snapshot}: {'; '.join(night.reasons)}. Data digest `{chosen.data_digest}`.")
     said += [f"Label: {one_line(str(label))}." for label in chosen.labels]
-    said.append("`privacy.json`, beside the weights, holds the guarantee with every condition of it; what the population has spent over all nights is told by `assay ledger`.")
+    said.append(
+        "`privacy.json`, beside the weights, holds every condition of the guarantee; what the population spent over all nights is told by `assay ledger`."
+    )
     return "\n\n".join(said)
 
 

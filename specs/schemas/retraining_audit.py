@@ -26,7 +26,7 @@ from tasks.privacy.account import Account
 from tasks.utility.metric import UTILITY, UtilityMetric
 
 CANDIDATE, CHAMPION = "candidate", "champion"
-NO_SECRET = "randomness must be 'secret': noise that follows from a seed protects nobody, and every night would draw the same"
+REPRODUCIBLE = "randomness must be 'secret': noise that follows from a seed protects nobody, and every night would draw the same"
 
 
 def _inner(value: Any, info: ValidationInfo) -> Study:
@@ -90,7 +90,6 @@ class Incumbent(Block):
 
     version: int
     run: str
-    artifact: str
     guarantee: str
     labels: tuple[str, ...] = ()
     slots: tuple[str, ...] = ()
@@ -98,12 +97,16 @@ class Incumbent(Block):
 
 
 class Tonight(Block):
-    """What one night is about. Filled in when it begins, and written into its record."""
+    """What one night is about. Filled in when it begins, and written into its record.
+
+    ``expected`` is the champion's version then, also where the model itself cannot be compared with, for the reason that ``absent`` gives.
+    """
 
     role: Literal["candidate", "champion"] = "candidate"
     identity: str
     snapshot: str
     data: Annotated[Dataset, OneOf(DATASETS)]
+    expected: int | None = None
     champion: Incumbent | None = None
     absent: str = ""
 
@@ -133,7 +136,11 @@ class RetrainingAuditStudy(Study):
     ]
     attacks: Annotated[
         tuple[Annotated[Attack, OneOf(ATTACKS)], ...],
-        Field(default_factory=_of_study("attacks"), max_length=MOST_MEASUREMENTS, description="What attackers find in the candidate; by default as the study says."),
+        Field(
+            default_factory=_of_study("attacks"),
+            max_length=MOST_MEASUREMENTS,
+            description="What attackers find in the candidate; by default as the study says.",
+        ),
     ]
     fairness: Annotated[
         tuple[Annotated[FairnessMetric, OneOf(FAIRNESS)], ...],
@@ -146,7 +153,7 @@ class RetrainingAuditStudy(Study):
     @model_validator(mode="after")
     def _auditable(self, info: ValidationInfo) -> RetrainingAuditStudy:
         if self.study.randomness != "secret":
-            raise ValueError(f"study: {NO_SECRET}")
+            raise ValueError(f"study: {REPRODUCIBLE}")
         if self.execution.register_model is not None or self.execution.log_models != "all":
             raise ValueError("execution: an audit logs and registers its models itself; leave out log_models and register_model")
         self._trained = self._replaced(dict(info.context or {}))
@@ -184,12 +191,17 @@ class RetrainingAuditStudy(Study):
 
     def facts(self) -> dict[str, Any]:
         """Those of the study that is trained."""
-        return {**self.trained.facts(), "kind": self.kind, "champion": self.champion.model_dump(), "night": None if self.night is None else self.night.model_dump(mode="json")}
+        return {
+            **self.trained.facts(),
+            "kind": self.kind,
+            "champion": self.champion.model_dump(),
+            "night": None if self.night is None else self.night.model_dump(mode="json"),
+        }
 
     def place_of(self, path: str) -> tuple[str, ...]:
         """The block of that name here, else the study that is trained."""
         first = path.split(".")[0]
-        return (first,) if first in ("attacks", "fairness", "gates", "public_size", "population", "snapshot") else ("study",)
+        return (first,) if first in ("attacks", "fairness", "utility", "gates", "champion", "public_size", "population", "snapshot") else ("study",)
 
     def metrics(self) -> tuple[str, ...]:
         """Those of the study that is trained."""

@@ -15,9 +15,7 @@ SAME = 1e-9
 """How near the mean of a column of items must be to a metric's own number to be that number."""
 
 
-def gate_results(
-    facts: StudyFacts, table: Table, arms: Mapping[str, Mapping[str, Value]], paired: Sequence[PairedDifference] = ()
-) -> Iterator[GateResult]:
+def gate_results(facts: StudyFacts, table: Table, arms: Mapping[str, Mapping[str, Value]], paired: Sequence[PairedDifference] = ()) -> Iterator[GateResult]:
     """Every gate on every arm that it names, or on all. ``paired`` are differences over the same items, for gates that compare with a champion."""
     for gate in facts.gates:
         named = [arm for name in gate.arms for arm in facts.named(name)] if gate.arms is not None else list(facts.arms)
@@ -87,7 +85,9 @@ def _compare(
     ends = None if interval is None else sorted((sign * interval[0], sign * interval[1]))
     gain = {"worst": min(gains), "mean": sum(gains) / len(gains), "lower": ends and ends[0], "upper": ends and ends[1]}[gate.of]
     values = [arms[name][gate.metric].value for name in (arm.name, champion.arm)]
-    shown = f"{signed(sum(combined.values) / len(gains))}" + (f" [{number(interval[0])}, {number(interval[1])}] over {interval[2]} shared items" if interval else "")
+    shown = f"{signed(sum(combined.values) / len(gains))}" + (
+        f" [{number(interval[0])}, {number(interval[1])}] over {interval[2]} shared items" if interval else ""
+    )
     said = f"{gate.metric} of {arm.name} is {number(values[0] or 0.0)}, of the champion {number(values[1] or 0.0)}: a difference of {shown}; {text} is asked"
     if gain is None:
         return GateResult(value=None, passed=False, sentence=f"Failed: {said} of its {gate.of} bound, and it has no interval.", **common)

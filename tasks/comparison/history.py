@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-
 LIFETIME, BUDGET = "privacy/epsilon_lifetime", "privacy/budget"
 """Numbers of a night beside those of its candidate."""
 

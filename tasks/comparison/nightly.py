@@ -27,7 +27,7 @@ def night_plots(comparison: Comparison) -> list[Plot]:
     nights = comparison.nights[-MOST_SHOWN:]
     if not nights:
         return []
-    note = "Green: promoted, red: refused, orange: failed, grey: nothing to do. Dashed: the bound of a gate, or the budget. The grey line is the champion of the time."
+    note = "Green: promoted, red: refused, orange: failed, grey: nothing to do. Dashed: bounds of gates, and the budget. Grey line: the champion of the time."
     return [Plot("Night by night", _drawn(comparison, nights), note, section=NIGHTS)]
 
 
@@ -61,7 +61,9 @@ def _drawn(comparison: Comparison, nights: Sequence[NightLine]) -> str:
             axes.axhline(bound, color=BASELINE, linestyle="--", linewidth=1)
         axes.set_title(plain(_title(metric)), loc="left", fontsize=9.5)
         axes.margins(y=0.22)
-    rows[-1].set_xticks(list(places), [f"{night.number}\n{night.decision}" for night in nights] if len(nights) <= 12 else [str(night.number) for night in nights])
+    rows[-1].set_xticks(
+        list(places), [f"{night.number}\n{night.decision}" for night in nights] if len(nights) <= 12 else [str(night.number) for night in nights]
+    )
     rows[-1].set_xlim(-0.5, max(len(nights) - 0.5, 3.5))
     rows[-1].set_xlabel("night")
     return svg(made)
@@ -99,4 +101,6 @@ def _bounds(comparison: Comparison, metric: str) -> list[float]:
 
 
 def _title(metric: str) -> str:
-    return "lifetime epsilon of the population, with its budget" if metric == LIFETIME else words(metric) if metric.count("/") > 1 else metric.replace("/", ": ")
+    return (
+        "lifetime epsilon of the population, with its budget" if metric == LIFETIME else words(metric) if metric.count("/") > 1 else metric.replace("/", ": ")
+    )

@@ -43,7 +43,15 @@ def report(comparison: Comparison, drawn: Sequence[Plot], written: Sequence[Cont
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals.update(cell=cell, difference=_difference, status=_status, CONFOUNDED=CONFOUNDED, LEVEL=LEVEL, MOST_ANSWERS=MOST_ANSWERS)
     environment.globals.update(
-        METHODS=NAMES, decimals=decimals, ends=ends, pair_of=pair_of, with_interval=with_interval, number=number, words=words, LONGEST_TEXT=LONGEST, LIFETIME=LIFETIME
+        METHODS=NAMES,
+        decimals=decimals,
+        ends=ends,
+        pair_of=pair_of,
+        with_interval=with_interval,
+        number=number,
+        words=words,
+        LONGEST_TEXT=LONGEST,
+        LIFETIME=LIFETIME,
     )
     environment.filters["p"] = _p
     environment.filters["breakable"] = _breakable

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines import fanout
+from pipelines.arranging import Arranged, Skipped, arrange
 from pipelines.coordinator import coordinate
 from pipelines.makers import Makers
 from pipelines.outcome import Outcome
@@ -89,9 +90,27 @@ def at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSAY_HOME", str(folder))
 
 
-def run(study: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, new: bool = False) -> Outcome:
-    """Run a study given as plain values; ASSAY_HOME must name a folder of the test's own."""
+def begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first study of a test."""
     monkeypatch.setattr(fanout, "PAUSE", 0.0)
     databases.begin(home())
-    plan = make_plan(load_mapping(study), begin=True, new=new)
-    return coordinate(plan, new, Terminal(quiet=True), Makers(InThisProcess(), 2))
+
+
+def run(study: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, new: bool = False) -> Outcome:
+    """Run a study given as plain values; ASSAY_HOME must name a folder of the test's own."""
+    ended = night(study, monkeypatch, new)
+    assert isinstance(ended, Outcome)
+    return ended
+
+
+def night(study: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, new: bool = False) -> Outcome | Skipped:
+    """The same of a retraining audit, which may have nothing to do."""
+    begin(monkeypatch)
+    arranged = arrange(load_mapping(study), begin=True, new=new)
+    return arranged if isinstance(arranged, Skipped) else go_on(arranged, new)
+
+
+def go_on(arranged: Arranged, new: bool = False) -> Outcome:
+    """Run what was arranged."""
+    plan = make_plan(arranged.loaded, begin=True, new=new)
+    return coordinate(plan, new, Terminal(quiet=True), Makers(InThisProcess(), 2), arranged.conclude)

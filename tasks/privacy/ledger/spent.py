@@ -11,7 +11,6 @@ from tasks.privacy.account import Account, rounded_up
 from tasks.privacy.accounts import together
 from tasks.privacy.mechanism import ADJACENCY_WORDS, Adjacency, Mechanism, Release, Repetition
 
-
 NOT_BEGUN = "it was not begun"
 """Stands in every refusal: what was refused has trained nothing and spent nothing."""
 
