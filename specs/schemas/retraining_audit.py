@@ -47,6 +47,8 @@ def _inner(value: Any, info: ValidationInfo) -> Study:
     except SpecErrors as error:
         first, *others = error.errors
         raise ValueError(f"{first}" + (f" (and {len(others)} more: assay validate)" if others else "")) from None
+    if loaded.study.has_champion:
+        raise ValueError("must be a study that trains, and this is an audit itself")
     if len(loaded.trials) != 1:
         raise ValueError(f"must have one arm and one seed, for one model is trained a night (got {len(loaded.trials)} trials)")
     return loaded.trials[0].study

@@ -81,6 +81,12 @@ def correlated(models: int) -> Values:
     return {"correlation": {"between": ["intrinsic", "extrinsic"]}, "sweep": {"trials": 3 * models, "seeds": 3}}
 
 
+def tonight(labels: list[str], incomparable: str = "refuse", role: str = "candidate") -> Values:
+    """A night whose champion knows labels a and b."""
+    night = {"role": role, "champion": {"labels": ["a", "b"], "slots": []}}
+    return {"champion": {"incomparable": incomparable}, "night": night, "facts": {"labels": labels, "slots": []}}
+
+
 SHUFFLE = {"sampler": {"kind": "shuffle"}}
 SEARCH = {"kind": "random-stopping"}
 ATTACKS = [{"kind": "loss-threshold"}]
@@ -134,6 +140,9 @@ CASES: dict[str, tuple[Values, Values]] = {
         {"data": {"kind": "synthetic-assistant", "task": "intent"}, "model": {"kind": "linear"}},
     ),
     "MODEL-02": (masked_by("hashing"), masked_by("bytes")),
+    "NIGHT-01": (tonight(["a", "c"]), tonight(["a", "b"])),
+    "NIGHT-02": (tonight(["a"], "pass", "champion"), tonight(["a"], "pass")),
+    "NIGHT-03": ({"kind": "retraining-audit"}, {"kind": "dp-training"}),
     "PRIV-01": (private(data={"kind": "clinc150"}), private()),
     "PRIV-02": (private(SHUFFLE), private({**SHUFFLE, "adjacency": "zero-out"})),
     "PRIV-03": (private({**SHUFFLE, "adjacency": "zero-out"}), private({"adjacency": "zero-out"})),
