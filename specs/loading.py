@@ -206,7 +206,8 @@ class _Loading:
 
     def _findings(self, arm: Arm, trial: Study) -> tuple[Finding, ...]:
         """The labels of an arm; its refusals become errors."""
-        found = findings({**trial.facts(), "sweep": {"trials": self._trials, "seeds": self._seeds, "claims": self._claims}})
+        trainings = 1 if trial.has_champion else self._trials
+        found = findings({**trial.facts(), "sweep": {"trials": trainings, "seeds": self._seeds, "claims": self._claims}})
         refused = [finding for finding in found if finding.rule.verdict == "refuse"]
         paths = [trial.place_of(finding.rule.path) for finding in refused]
         self._refuse([(arm.source(path, self.document.value), str(finding)) for path, finding in zip(paths, refused, strict=True)])

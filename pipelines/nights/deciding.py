@@ -43,7 +43,8 @@ class Deciding:
         failed = _that_count(submission, failed)
         decision, reasons = decided(submission, comparison, failed)
         planned = next(planned for planned in submission.plan.trials if planned.trial.arm == CANDIDATE)
-        nights = Nights(open_ledger().engine)
+        ledger = open_ledger()
+        nights = Nights(ledger.engine)
         known = nights.find(study.name, self.night)
         night = Night(
             study=study.name,
@@ -52,7 +53,7 @@ class Deciding:
             decision=decision,
             reasons=reasons,
             notes=self.notes,
-            numbers=numbers(study, comparison),
+            numbers=numbers(comparison, ledger.spent(study.population)),
             spec=json.dumps(study.model_dump(mode="json")),
             run=submission.trial_run(planned),
         )

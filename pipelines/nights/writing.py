@@ -10,14 +10,15 @@ from specs.schemas.retraining_audit import CANDIDATE, RetrainingAuditStudy
 from tasks.comparison.comparison import Comparison
 from tasks.comparison.history import BUDGET, LIFETIME, NightLine
 from tasks.privacy.ledger.nights import Night
+from tasks.privacy.ledger.spent import Spent
 
 
-def numbers(study: RetrainingAuditStudy, comparison: Comparison) -> dict[str, float]:
-    """What the history draws: every number of the candidate, the lifetime epsilon and the budget."""
+def numbers(comparison: Comparison, spent: Spent) -> dict[str, float]:
+    """What the history draws: every number of the candidate, what its population has spent, and the budget."""
     values = comparison.arms.get(CANDIDATE, {})
     found = {metric: value.value for metric, value in values.items() if value.value is not None and "/by_group/" not in metric}
-    lifetime = next((one.epsilon for one in comparison.lifetimes if one.population == study.population), None)
-    return {**found, **({LIFETIME: lifetime} if lifetime is not None else {}), BUDGET: study.budget.epsilon}
+    told = {LIFETIME: spent.lifetime, BUDGET: None if spent.budget is None else spent.budget.epsilon}
+    return found | {name: value for name, value in told.items() if value is not None}
 
 
 def lines(history: Sequence[Night]) -> tuple[NightLine, ...]:

@@ -46,7 +46,8 @@ def _inner(value: Any, info: ValidationInfo) -> Study:
             raise ValueError("must be a study's file, or a study")
     except SpecErrors as error:
         first, *others = error.errors
-        raise ValueError(f"{first}" + (f" (and {len(others)} more: assay validate)" if others else "")) from None
+        said = str(first) if isinstance(value, str) else ": ".join(part for part in (first.path, first.message) if part)
+        raise ValueError(said + (f" (and {len(others)} more: assay validate)" if others else "")) from None
     if loaded.study.has_champion:
         raise ValueError("must be a study that trains, and this is an audit itself")
     if len(loaded.trials) != 1:

@@ -10,6 +10,7 @@ from tasks.comparison.gates import Gate
 from tasks.comparison.numbers import number, signed
 from tasks.comparison.results import ArmFacts, StudyFacts
 from tasks.comparison.table import Table, mark
+from tasks.core.measures import Row
 
 SAME = 1e-9
 """How near the mean of a column of items must be to a metric's own number to be that number."""
@@ -36,7 +37,9 @@ def _judge(gate: Gate, arm: ArmFacts, table: Table, value: Value | None) -> Gate
         return GateResult(value=None, passed=False, sentence=f"Failed: {gate.metric} of {arm.name} is not measured ({problem}).", **common)
     passed = found >= bound if gate.at_least is not None else found <= bound
     marked = mark(table.rows(arm.name, gate.metric).values())
-    sentence = f"{'Passed' if passed else 'Failed'}: {_words(gate)} {gate.metric} of {arm.name} is {number(found)}, {text} is asked."
+    sentence = (
+        f"{'Passed' if passed else 'Failed'}: {_words(gate, table.rows(arm.name, gate.metric))}{gate.metric} of {arm.name} is {number(found)}, {text} is asked."
+    )
     sentence += f" {marked[0].upper()}{marked[1:]}." if marked else ""
     return GateResult(value=found, passed=passed, sentence=sentence, **common)
 
@@ -60,8 +63,10 @@ def _number(gate: Gate, arm: ArmFacts, table: Table, value: Value | None) -> tup
     return end, "its number has no interval"
 
 
-def _words(gate: Gate) -> str:
-    return {"worst": "the worst seed's", "mean": "the mean", "lower": "the lower bound of", "upper": "the upper bound of"}[gate.of]
+def _words(gate: Gate, rows: Mapping[int, Row]) -> str:
+    if len(rows) == 1 and gate.of in ("worst", "mean"):
+        return ""
+    return {"worst": "the worst seed's ", "mean": "the mean ", "lower": "the lower bound of ", "upper": "the upper bound of "}[gate.of]
 
 
 def _compare(

@@ -7,6 +7,7 @@ import re
 from typing import Annotated
 
 from pydantic import AfterValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from tasks.core.errors import UserError
 
@@ -15,7 +16,8 @@ _NAMED = r"\$\{[A-Za-z_][A-Za-z0-9_]{0,99}\}"
 
 def _named(text: str) -> str:
     if not re.fullmatch(_NAMED, text):
-        raise ValueError("must name a variable of the environment, ${NAME}: what it holds is a secret and has no place in a file")
+        # no ValueError: of those the wrong value is quoted, and it may be the secret itself
+        raise PydanticCustomError("secret", "must name a variable of the environment, ${NAME}: what it holds is a secret and has no place in a file")
     return text
 
 

@@ -19,16 +19,10 @@ AUC, GAP = "privacy/loss_threshold/auc", "fairness/accuracy/difference"
 
 
 def line(number: int, decision: str, accuracy: float | None, why: str, **numbers: float) -> NightLine:
-    told = {"privacy/epsilon_lifetime": 2.0 + number, "privacy/budget": 8.0, **({} if accuracy is None else {METRIC: accuracy, AUC: 0.55, GAP: 0.1})}
-    return NightLine(
-        number=number,
-        at=f"2026-11-0{number}T03:00:00+00:00",
-        snapshot=f"day-{number}.csv",
-        decision=decision,
-        reasons=(why,),
-        numbers={**told, **numbers},
-        version=1,
-    )
+    measured = {} if accuracy is None else {METRIC: accuracy, AUC: 0.55, GAP: 0.1}
+    told = {"privacy/epsilon_lifetime": 2.0 + number, "privacy/budget": 8.0, **measured, **numbers}
+    at, snapshot = f"2026-11-0{number}T03:00:00+00:00", f"day-{number}.csv"
+    return NightLine(number=number, at=at, snapshot=snapshot, decision=decision, reasons=(why,), numbers=told, version=1)
 
 
 NIGHTS = (

@@ -96,7 +96,7 @@ def test_a_replay_takes_the_next_night_and_stays_at_the_last() -> None:
 
 
 def test_a_field_that_the_data_does_not_have_is_named() -> None:
-    with pytest.raises(DataError, match="data.sed: Extra inputs"):
+    with pytest.raises(DataError, match=r"data\.sed: Extra inputs"):
         found({"kind": "replay", "nights": [{"sed": 1}]}, dataset(SYNTHETIC), ABSENT)
 
 

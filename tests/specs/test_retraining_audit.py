@@ -32,7 +32,7 @@ def study(values: dict[str, Any]) -> RetrainingAuditStudy:
         ({"randomness": "reproducible"}, "must be 'secret'"),
         ({"study": trained(privacy={"kind": "none"})}, "STUDY-01"),
         ({"study": trained(sweep={"seeds": [0, 1]})}, "must have one arm and one seed, for one model is trained a night (got 2 trials)"),
-        ({"study": trained(training={"epoch": 3})}, "training: unknown key 'epoch'; did you mean 'epochs'?"),
+        ({"study": trained(training={"epoch": 3})}, "study.training.epoch: unknown key; did you mean 'epochs'?"),
         ({"study": 7}, "must be a study's file, or a study"),
         ({"study": "nowhere.yaml"}, "no such file: nowhere.yaml"),
         ({"study": audit()}, "must be a study that trains"),
@@ -63,7 +63,7 @@ def test_a_study_in_a_file_is_found_beside_the_audit_and_its_errors_have_their_p
 
 
 def test_what_the_audit_says_replaces_what_the_study_says() -> None:
-    inner = trained(data={**trained()["data"], "population": "others", "attack_holdout": 60}, gates=[{"metric": "utility/accuracy", "at_least": 0.9}])
+    inner = trained(data={**trained()["data"], "population": "others", "attack_holdout": 100}, gates=[{"metric": "utility/accuracy", "at_least": 0.9}])
     found = study(audit(study=inner, public_size=450, fairness=[{"kind": "accuracy-gap"}]))
     assert (found.data.population, found.data.public_size) == ("people", 450) and found.trained.gates == ()
     assert [metric.kind for metric in found.attacks] == ["loss-threshold"] and [metric.kind for metric in found.fairness] == ["accuracy-gap"]

@@ -9,7 +9,10 @@ import pandas as pd
 
 from tasks.data._synthetic import generate
 
-INTENTS, TRAIN, TEST = 8, 1000, 1600
+INTENTS, TRAIN, TEST = 8, 1200, 1600
+WRONG = 0.25
+"""Share of the training labels that are drawn anew: a model without noise learns them by heart, which an attack sees."""
+
 COLUMNS = {"text": "text", "label": "label", "group": "group"}
 
 
@@ -25,6 +28,8 @@ def utterances(examples: int, seed: int) -> pd.DataFrame:
 def snapshot(seed: int, fault: str = "") -> pd.DataFrame:
     """A night's records; ``fault``: one group is lost, or labels are shuffled."""
     records = utterances(TRAIN, seed)
+    wrong = np.random.default_rng(seed).random(TRAIN) < WRONG
+    records.loc[wrong, "label"] = records["label"].sample(wrong.sum(), random_state=seed).to_numpy()
     if fault == "fairness":
         return pd.concat([part := records[records["group"] == "a"], part.sample(TRAIN - len(part), replace=True, random_state=seed)])
     if fault == "utility":

@@ -6,10 +6,10 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -29,9 +29,9 @@ pytestmark = [pytest.mark.served, pytest.mark.slow, pytest.mark.timeout(1800)]
 TRAINED: dict[str, Any] = {
     "kind": "dp-training",
     "name": "assistant",
-    "data": {"kind": "files", "train": "test.csv", "test": "test.csv", "columns": COLUMNS, "public_size": 700, "attack_holdout": 300},
+    "data": {"kind": "files", "train": "test.csv", "test": "test.csv", "columns": COLUMNS, "public_size": 800, "attack_holdout": 400},
     "model": {"kind": "linear"},
-    "training": {"epochs": 12, "expected_batch_size": 100, "optimizer": {"kind": "adamw", "learning_rate": 0.08}},
+    "training": {"epochs": 20, "expected_batch_size": 100, "optimizer": {"kind": "adamw", "learning_rate": 0.08}},
     "privacy": {"kind": "dp-sgd", "target_epsilon": 3, "delta": 1e-5},
     "randomness": "secret",
 }
@@ -45,13 +45,15 @@ AUDIT: dict[str, Any] = {
     "champion": {"name": "assistant-intent"},
     "gates": [
         {"metric": "privacy/epsilon", "at_most": 3},
-        {"metric": "privacy/loss_threshold/auc", "at_most": 0.65},
+        {"metric": "privacy/loss_threshold/auc", "at_most": 0.7},
         {"metric": "fairness/accuracy/difference", "at_most": 0.55},
         {"metric": "utility/accuracy", "not_worse_than": "champion", "by_more_than": 0.3},
     ],
     "notify": {"webhook": "${ASSAY_TEST_HOOK}", "on": ["refused"]},
 }
 FAULTS = {3: "fairness", 5: "privacy", 6: "utility", 7: "budget"}
+WORDS = {"fairness": "fairness/accuracy/difference", "privacy": "loss_threshold/auc", "utility": "utility/accuracy", "budget": "it was not begun"}
+"""What the reason of each refusal names."""
 EVERY = 15
 """Seconds between scheduled nights; one that meets the night before is cancelled."""
 
@@ -59,7 +61,7 @@ EVERY = 15
 class Told(BaseHTTPRequestHandler):
     """A webhook that keeps what it is told."""
 
-    messages: list[dict[str, Any]] = []
+    messages: ClassVar[list[dict[str, Any]]] = []
 
     def do_POST(self) -> None:
         self.messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
@@ -72,7 +74,7 @@ class Told(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def webhook() -> Iterator[str]:
-    Told.messages = []
+    Told.messages.clear()
     server = HTTPServer(("127.0.0.1", 0), Told)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/hidden-token"
@@ -135,12 +137,9 @@ def test_seven_nights(tmp_path: Path, webhook: str) -> None:
         history = nights(home)
         assert [night.decision for night in history] == ["promoted", "promoted", "refused", "promoted", "refused", "refused", "refused"]
         assert [night.version for night in history] == [1, 2, 2, 3, 3, 3, 3]
-        reasons = {night.number: night.reasons for night in history}
-        for (number, fault), word in zip(
-            FAULTS.items(), ("fairness/accuracy/difference", "loss_threshold/auc", "utility/accuracy", "it was not begun"), strict=True
-        ):
+        for number, fault in FAULTS.items():
             [why] = [found.reasons for found in history if found.snapshot == f"day-{number}.csv"]
-            assert len(why) == 1 and word in why[0], (fault, reasons)
+            assert len(why) == 1 and WORDS[fault] in why[0], (fault, why)
         assert wait_for(lambda: len(Told.messages) == 4, 30) and [message["decision"] for message in Told.messages] == ["refused"] * 4
         version = up.client().get_model_version_by_alias("assistant-intent", "champion")
         assert version.run_id == history[3].run and str(version.version) == "3"
@@ -159,23 +158,28 @@ def test_seven_nights(tmp_path: Path, webhook: str) -> None:
     assert leaked == []
 
 
+def killed_when(moment: Callable[[], bool], home: Home, study: Path) -> None:
+    """Run a night and kill it, with all its processes, once something came true."""
+    process = home.start("run", str(study), "--json")
+    assert wait_for(lambda: moment() or process.poll() is not None, 200) and process.poll() is None
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    psutil.wait_procs(family, timeout=30)
+
+
 def test_a_night_that_is_killed_resumes_is_charged_once_and_promotes_once(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     prepared(home)
     study = home.folder / "specs" / "nightly.yaml"
     slow = {**yaml.safe_load(study.read_text()), "budget": {"epsilon": 50, "delta": 1e-5}, "notify": None}
-    slow["study"] = {**TRAINED, "training": {**TRAINED["training"], "epochs": 120}}
+    slow["study"] = {**TRAINED, "training": {**TRAINED["training"], "epochs": 150}}
     study.write_text(yaml.safe_dump(slow))
     arrive(home.folder / "specs" / "snapshots", 1)
     unfinished, artifacts = home.folder / "mlruns" / "store" / "unfinished", home.folder / "mlruns" / "store" / "artifacts"
-    moments = [lambda: any(unfinished.glob("*/checkpoint/training/step-*")), lambda: any(artifacts.glob("*/model.safetensors")), lambda: bool(nights(home))]
+    moments = [lambda: any(unfinished.glob("*/metrics.jsonl")), lambda: any(artifacts.glob("*/model.safetensors")), lambda: bool(nights(home))]
     for moment in moments:
-        process = home.start("run", str(study), "--json")
-        assert wait_for(lambda moment=moment: moment() or process.poll() is not None, 200) and process.poll() is None  # type: ignore[misc]
-        family = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        psutil.wait_procs(family, timeout=30)
+        killed_when(moment, home, study)
     code, out, err = home.run("run", str(study), "--json")
     assert code == 0, out + err
     [night] = nights(home)
