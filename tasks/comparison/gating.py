@@ -72,7 +72,7 @@ def _words(gate: Gate, rows: Mapping[int, Row]) -> str:
 def _compare(
     gate: Gate, arm: ArmFacts, facts: StudyFacts, table: Table, arms: Mapping[str, Mapping[str, Value]], paired: Sequence[PairedDifference]
 ) -> GateResult:
-    """Against the champion, in the metric's own direction: what was lost, by the point estimate or by an end of the interval over the same items."""
+    """Against the champion, in the metric's own direction: what was lost, by the difference or by an end of its interval over the same items."""
     allowed = gate.by_more_than or 0.0
     text = f"a loss of at most {allowed:g} against the champion"
     common: dict[str, Any] = {"metric": gate.metric, "arm": arm.name, "of": gate.of, "bound": text}
@@ -84,21 +84,28 @@ def _compare(
     if combined.problem is not None or direction == "none":
         why = combined.problem.reason if combined.problem is not None else "no direction of it is better"
         return GateResult(value=None, passed=False, sentence=f"Failed: {gate.metric} of {arm.name} cannot be compared with the champion's ({why}).", **common)
-    sign = 1 if direction == "higher" else -1
-    gains = [sign * value for value in combined.values]
-    interval = _interval(gate.metric, arm.name, champion.arm, sum(combined.values) / len(gains), paired)
-    ends = None if interval is None else sorted((sign * interval[0], sign * interval[1]))
-    gain = {"worst": min(gains), "mean": sum(gains) / len(gains), "lower": ends and ends[0], "upper": ends and ends[1]}[gate.of]
-    values = [arms[name][gate.metric].value for name in (arm.name, champion.arm)]
-    shown = f"{signed(sum(combined.values) / len(gains))}" + (
-        f" [{number(interval[0])}, {number(interval[1])}] over {interval[2]} shared items" if interval else ""
-    )
-    said = f"{gate.metric} of {arm.name} is {number(values[0] or 0.0)}, of the champion {number(values[1] or 0.0)}: a difference of {shown}; {text} is asked"
+    mean = sum(combined.values) / len(combined.values)
+    interval = _interval(gate.metric, arm.name, champion.arm, mean, paired)
+    gain = _gain(gate, 1 if direction == "higher" else -1, combined.values, interval)
+    values = [arms[name][gate.metric].value or 0.0 for name in (arm.name, champion.arm)]
+    over = "" if interval is None else f" [{number(interval[0])}, {number(interval[1])}] over {interval[2]} shared items"
+    said = f"{gate.metric} of {arm.name} is {number(values[0])}, of the champion {number(values[1])}: a difference of {signed(mean)}{over}; {text} is asked"
+    said += f" of its {gate.of} bound" if gate.of in ("lower", "upper") else ""
     if gain is None:
-        return GateResult(value=None, passed=False, sentence=f"Failed: {said} of its {gate.of} bound, and it has no interval.", **common)
+        return GateResult(value=None, passed=False, sentence=f"Failed: {said}, and it has no interval.", **common)
     passed = gain >= -allowed
-    of = f" of its {gate.of} bound" if gate.of in ("lower", "upper") else ""
-    return GateResult(value=gain, passed=passed, sentence=f"{'Passed' if passed else 'Failed'}: {said}{of}.", **common)
+    return GateResult(value=gain, passed=passed, sentence=f"{'Passed' if passed else 'Failed'}: {said}.", **common)
+
+
+def _gain(gate: Gate, sign: int, differences: Sequence[float], interval: tuple[float, float, int] | None) -> float | None:
+    """The number that the gate looks at, positive where the arm is better; None where it asks for an interval that there is not."""
+    gains = [sign * value for value in differences]
+    if gate.of in ("worst", "mean"):
+        return min(gains) if gate.of == "worst" else sum(gains) / len(gains)
+    if interval is None:
+        return None
+    ends = [sign * end for end in interval[:2]]
+    return min(ends) if gate.of == "lower" else max(ends)
 
 
 def _interval(metric: str, arm: str, versus: str, difference: float, paired: Sequence[PairedDifference]) -> tuple[float, float, int] | None:

@@ -12,6 +12,7 @@ import pytest
 from pipelines.arranging import Arranged, Skipped, arrange
 from pipelines.outcome import Outcome
 from specs.loading import load_mapping
+from tasks.comparison import files, steps
 from tasks.core.errors import UserError
 from tasks.privacy.ledger.ledger import open_ledger
 from tasks.runtime.mlflow_.client import open_client
@@ -39,6 +40,24 @@ def arranged(study: dict[str, Any]) -> Arranged:
     return found
 
 
+def recorded(outcome: Outcome) -> None:
+    """MLflow holds the decision, the night and what made the version."""
+    run = open_client().get_run(outcome.mlflow_run)
+    assert run.data.tags["decision"] == "promoted" and run.data.tags["night"] == "1"
+    night = json.loads(history()[0].spec)["night"]
+    assert night["data"]["seed"] == 1 and night["data"]["population"] == PEOPLE
+    version = open_client().get_model_version_by_alias(MODEL, "champion")
+    assert version.tags["night"] == "1" and "Promoted by **nightly**, night 1" in str(version.description) and "NIGHT-03" in version.tags["labels"]
+
+
+def only_measured(outcome: Outcome) -> None:
+    """The champion was neither trained nor charged."""
+    spent = outcome.comparison.study_privacy
+    assert spent is not None and (spent.trials, spent.uncovered) == (1, 0)
+    assert outcome.comparison.guarantees["champion"] == outcome.comparison.guarantees["candidate"]
+    assert "privacy/epsilon" not in outcome.comparison.arms["champion"]
+
+
 def test_nights_are_trained_charged_compared_and_promoted_until_there_is_no_new_data(monkeypatch: pytest.MonkeyPatch) -> None:
     study = audit(snapshot=replaying({"seed": 1}, {"seed": 2}))
     first = ran(study, monkeypatch)
@@ -46,34 +65,22 @@ def test_nights_are_trained_charged_compared_and_promoted_until_there_is_no_new_
     assert [night.decision for night in history()] == ["promoted"] and "there is no champion yet" in first.comparison.gates[1].sentence
     moved = champion()
     assert moved is not None and moved.version == 1 and alias_run(MODEL, "champion") == moved.run
+    recorded(first)
     second = ran(study, monkeypatch)
     assert list(second.comparison.arms) == ["candidate", "champion"] and second.comparison.baseline == "champion"
     [gate] = [gate for gate in second.comparison.gates if "champion" in gate.bound]
     assert gate.passed and "shared items" in gate.sentence and gate.value is not None
-    accuracy = {arm: values["utility/accuracy"].value for arm, values in second.comparison.arms.items()}
+    accuracy = {arm: values["utility/accuracy"].value or 0.0 for arm, values in second.comparison.arms.items()}
     assert gate.value == pytest.approx(accuracy["candidate"] - accuracy["champion"])
     assert [night.decision for night in history()] == ["promoted", "promoted"] and [night.version for night in second.comparison.nights] == [1, 2]
     assert charged() == ["budget", "reserve", "commit", "reserve", "commit"]
+    only_measured(second)
+    one, two = (night.numbers["privacy/epsilon_lifetime"] for night in history())
+    assert one < two < 2 * one
     skipped = inline.night(study, monkeypatch)
     assert isinstance(skipped, Skipped) and "no new data since night 2" in skipped.sentence and skipped.exit_code == 0
     inline.night(study, monkeypatch)
     assert [night.decision for night in history()] == ["promoted", "promoted", "skipped"] and charged()[5:] == []
-
-
-def test_two_nights_cost_less_than_twice_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran(audit(), monkeypatch)
-    one = history()[-1].numbers["privacy/epsilon_lifetime"]
-    ran(audit(), monkeypatch)
-    assert one < history()[-1].numbers["privacy/epsilon_lifetime"] < 2 * one
-
-
-def test_the_champion_is_measured_and_neither_trained_nor_charged(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran(audit(), monkeypatch)
-    second = ran(audit(), monkeypatch)
-    spent = second.comparison.study_privacy
-    assert spent is not None and (spent.trials, spent.uncovered) == (1, 0)
-    assert second.comparison.guarantees["champion"] == second.comparison.guarantees["candidate"]
-    assert "privacy/epsilon" not in second.comparison.arms["champion"]
 
 
 def test_a_worse_model_is_refused_and_the_champion_stays(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,14 +143,12 @@ def test_a_champion_that_moved_meanwhile_is_not_overwritten_and_the_night_is_run
 
 
 def test_a_decided_night_whose_report_was_lost_is_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipelines import outcome as ending
-
-    whole = ending.write_comparison
-    monkeypatch.setattr(ending, "write_comparison", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt()))
+    whole = files.write_files
+    monkeypatch.setattr(steps, "write_files", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         ran(audit(), monkeypatch)
     assert [night.decision for night in history()] == ["promoted"]
-    monkeypatch.setattr(ending, "write_comparison", whole)
+    monkeypatch.setattr(steps, "write_files", whole)
     written = ran(audit(), monkeypatch)
     assert written.made == 0 and [night.decision for night in history()] == ["promoted"] and len(charged()) == 3
     assert open_client().get_run(written.mlflow_run).info.status == "FINISHED" and "Night 1: promoted" in written.report.read_text()
@@ -151,6 +156,7 @@ def test_a_decided_night_whose_report_was_lost_is_written(home: Path, monkeypatc
     assert [night.number for night in history()] == [1, 2]
 
 
+@pytest.mark.slow
 def test_the_alias_follows_the_champion(monkeypatch: pytest.MonkeyPatch) -> None:
     ran(audit(), monkeypatch)
     first = champion()
@@ -167,6 +173,7 @@ def test_the_alias_follows_the_champion(monkeypatch: pytest.MonkeyPatch) -> None
     assert alias_run(MODEL, "champion") == third.run
 
 
+@pytest.mark.slow
 def test_a_model_that_has_the_alias_already_is_the_first_champion(monkeypatch: pytest.MonkeyPatch) -> None:
     registered = {**trained(), "execution": {"register_model": {"name": MODEL}}}
     inline.run(registered, monkeypatch)
@@ -225,13 +232,3 @@ def test_a_plan_writes_nothing_down(home: Path, monkeypatch: pytest.MonkeyPatch)
     inline.begin(monkeypatch)
     found = arrange(load_mapping(audit()), begin=False)
     assert isinstance(found, Arranged) and found.conclude is None and open_ledger().spent(PEOPLE).budget is None and history() == []
-
-
-def test_the_record_holds_the_whole_night(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = ran(audit(), monkeypatch)
-    run = open_client().get_run(outcome.mlflow_run)
-    assert run.data.tags["decision"] == "promoted" and run.data.tags["night"] == "1"
-    night = json.loads(history()[0].spec)["night"]
-    assert night["data"]["seed"] == 1 and night["data"]["population"] == PEOPLE
-    version = open_client().get_model_version_by_alias(MODEL, "champion")
-    assert version.tags["night"] == "1" and "Promoted by **nightly**, night 1" in version.description and "NIGHT-03" in version.tags["labels"]

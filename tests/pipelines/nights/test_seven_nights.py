@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -87,7 +88,7 @@ def budget(folder: Path) -> float:
     inner = load_mapping({**TRAINED, "data": {**TRAINED["data"], "train": str(folder / "test.csv"), "test": str(folder / "test.csv")}}).study
     account = inner.account()
     assert account is not None
-    six, seven = (together({account.mechanism: nights}, 1e-5) for nights in (6, 7))
+    six, seven = (together(Counter({account.mechanism: nights}), 1e-5) for nights in (6, 7))
     assert six < seven < 7 * account.epsilon
     return (six + seven) / 2
 
@@ -133,7 +134,7 @@ def test_seven_nights(tmp_path: Path, webhook: str) -> None:
             removed = tmp_path / "noise-removed"
             removed.touch() if FAULTS.get(night) == "privacy" else removed.unlink(missing_ok=True)
             arrive(home.folder / "specs" / "snapshots", night, FAULTS.get(night, ""))
-            assert wait_for(lambda night=night: len(nights(home)) == night, 300), [(found.decision, found.reasons) for found in nights(home)]  # type: ignore[misc]
+            assert wait_for(lambda night=night: len(nights(home)) == night, 300), [(found.decision, found.reasons) for found in nights(home)]
         history = nights(home)
         assert [night.decision for night in history] == ["promoted", "promoted", "refused", "promoted", "refused", "refused", "refused"]
         assert [night.version for night in history] == [1, 2, 2, 3, 3, 3, 3]
