@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from prefect import runtime
+
 from pipelines.arranging import Arranged, Skipped
 from pipelines.nights.champion import follow, incumbent
 from pipelines.nights.deciding import Deciding
@@ -136,8 +138,6 @@ def _spec(study: RetrainingAuditStudy) -> str:
 
 def _late() -> list[str]:
     """That a scheduled run began long after its time."""
-    from prefect import runtime
-
     planned = runtime.flow_run.scheduled_start_time if deployed() else None
     late = datetime.now(UTC) - planned if planned is not None else timedelta()
     if late < LATE:

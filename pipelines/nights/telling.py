@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import httpx
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
@@ -25,7 +29,8 @@ def tell(study: RetrainingAuditStudy, night: Night) -> None:
     message = {"text": said, **about, "reasons": list(night.reasons), "notes": list(night.notes), "mlflow_run": night.run, "records": shown_uri(tracking_uri())}
     try:
         address = revealed(study.notify.webhook)
-        answer = httpx.Client(transport=httpx.HTTPTransport(retries=TRIES), timeout=TIMEOUT).post(address, json=message)
+        with _unlogged(), httpx.Client(transport=httpx.HTTPTransport(retries=TRIES), timeout=TIMEOUT) as client:
+            answer = client.post(address, json=message)
         problem = f"HTTP {answer.status_code}" if answer.is_error else ""
     except UserError as error:
         problem = str(error)
@@ -33,6 +38,20 @@ def tell(study: RetrainingAuditStudy, night: Night) -> None:
         problem = type(error).__name__
     if problem:
         warn(f"the webhook of {study.name} was not told ({problem})")
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Inside, the client logs nothing: it would name the address."""
+    loggers = [logging.getLogger(name) for name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2")]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled
 
 
 def warn(text: str) -> None:
