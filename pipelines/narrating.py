@@ -16,6 +16,7 @@ from tasks.core.rules import Finding
 
 LONGEST, LONGEST_VALUE, LONGEST_TAG = 7000, 80, 500
 """Characters of a description (MLflow cuts at 8,000), of a changed value in it, and of a tag that a list shows."""
+MOST_NIGHTS = 7
 NO_GROUPS = "the data has no groups"
 REPORT = "comparison/report.html"
 REST = "The rest stands in the report."
@@ -31,6 +32,7 @@ def study_after(plan: Plan, comparison: Comparison, registered: str | None) -> s
     spent = comparison.study_privacy
     said = [
         *_question(plan),
+        *_nights(comparison),
         *_answers(comparison),
         "",
         *([spent.sentence, ""] if spent is not None else []),
@@ -128,7 +130,19 @@ def _answers(comparison: Comparison) -> list[str]:
     said += [f"- Gate: {one_line(gate.sentence, 1000)}" for gate in comparison.gates]
     lost = [f"{found.arm} seed {found.seed}" for found in comparison.trials if found.status == "failed"]
     said += [f"- **Failed**: {one_line(', '.join(lost), LONGEST_TAG)}. Their numbers are missing."] if lost else []
-    return said or ["The study makes no claim: its numbers stand for themselves."]
+    return said or ([] if comparison.nights else ["The study makes no claim: its numbers stand for themselves."])
+
+
+def _nights(comparison: Comparison) -> list[str]:
+    """The history of an audit, the newest night first."""
+    if not comparison.nights:
+        return []
+    rows = [
+        f"| {night.number} | {one_line(night.snapshot, LONGEST_VALUE)} | **{night.decision}** | {one_line('; '.join(night.reasons), LONGEST_TAG)} |"
+        for night in reversed(comparison.nights[-MOST_NIGHTS:])
+    ]
+    notes = [f"- {one_line(note, LONGEST_TAG)}" for note in comparison.nights[-1].notes]
+    return ["| night | data | decision | why |", "| --- | --- | --- | --- |", *rows, "", *notes, *([""] if notes else [])]
 
 
 def _arm_names(plan: Plan) -> Mapping[str, PlannedTrial]:

@@ -14,8 +14,8 @@ from pydantic import WithJsonSchema
 from specs.kinds import study_class
 from specs.schemas.study import Execution
 
-FIRST = ("kind", "name", "question", "data", "partition", "models", "model", "training", "federation", "privacy")
-LAST = ("sweep", "claims", "gates", "randomness", "version", "execution")
+FIRST = ("kind", "name", "question", "study", "snapshot", "champion", "data", "partition", "models", "model", "training", "federation", "privacy")
+LAST = ("night", "sweep", "claims", "gates", "randomness", "version", "execution")
 """The order of a study's blocks for somebody who fills them in; what is in neither stands between."""
 MOST_NESTED = 10_000
 """Characters of a choice of components inside a component: a larger one (data of a metric) is given as JSON, or forms would have megabytes."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from tasks.comparison.history import NightLine
 
 
 def command(
@@ -24,9 +27,31 @@ def command(
     set_places(data=None, store=None, tracking_uri=tracking_uri)
     with tempfile.TemporaryDirectory(prefix="assay-") as scratch:
         found = recorded(name, Path(scratch))
+        nights = _with_later_nights(found.folder)
         write_text(out, (found.folder / "report.html").read_text())
+    if nights:
+        from rich.console import Console
+
+        from tasks.comparison.terminal import print_nights
+
+        print_nights(nights, Console(highlight=False))
     typer.echo(f"report of {name} (MLflow run {found.run}): {out.resolve()}")
     if show:
         import webbrowser
 
         webbrowser.open(out.resolve().as_uri())
+
+
+def _with_later_nights(folder: Path) -> tuple[NightLine, ...]:
+    """The nights of a retraining audit; its report is written again where there were nights since, that trained nothing and so wrote none."""
+    from pipelines.nights.history import nights_of
+    from tasks.comparison.comparison import Comparison
+    from tasks.comparison.files import rewrite_report
+
+    comparison = Comparison.model_validate_json((folder / "comparison.json").read_text(encoding="utf-8"))
+    if not comparison.nights:
+        return ()
+    nights = nights_of(comparison.study)
+    if nights != comparison.nights:
+        rewrite_report(comparison.model_copy(update={"nights": nights}), folder)
+    return nights

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pipelines.fanout import Failed
 from pipelines.nights.champion import follow
+from pipelines.nights.history import nights_of
 from pipelines.nights.telling import tell
-from pipelines.nights.writing import described, lines, numbers, tagged
+from pipelines.nights.writing import described, numbers, tagged
 from pipelines.registering import Recorded
 from specs.schemas.retraining_audit import CANDIDATE, CHAMPION, RetrainingAuditStudy
 from tasks.comparison.comparison import Comparison
@@ -66,7 +67,7 @@ class Deciding:
             tell(study, night)
         tags = {"night": str(night.number), "decision": night.decision, "reasons": "; ".join(night.reasons)[:500], "snapshot": night.snapshot}
         submission.recorder.set_tags(submission.parent, tags)
-        return comparison.model_copy(update={"nights": lines(nights.history(study.name))}), failed
+        return comparison.model_copy(update={"nights": nights_of(study.name)}), failed
 
 
 def decided(submission: Submission, comparison: Comparison, failed: Sequence[Failed]) -> tuple[Decision, tuple[str, ...]]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pipelines.registering import Recorded
 from specs.errors import one_line
 from specs.schemas.retraining_audit import CANDIDATE, RetrainingAuditStudy
 from tasks.comparison.comparison import Comparison
-from tasks.comparison.history import BUDGET, LIFETIME, NightLine
+from tasks.comparison.history import BUDGET, LIFETIME
 from tasks.privacy.ledger.nights import Night
 from tasks.privacy.ledger.spent import Spent
 
@@ -19,24 +17,6 @@ def numbers(comparison: Comparison, spent: Spent) -> dict[str, float]:
     found = {metric: value.value for metric, value in values.items() if value.value is not None and "/by_group/" not in metric}
     told = {LIFETIME: spent.lifetime, BUDGET: None if spent.budget is None else spent.budget.epsilon}
     return found | {name: value for name, value in told.items() if value is not None}
-
-
-def lines(history: Sequence[Night]) -> tuple[NightLine, ...]:
-    """The history as the comparison holds it."""
-    return tuple(
-        NightLine(
-            number=night.number,
-            at=night.at,
-            snapshot=night.snapshot,
-            decision=night.decision,
-            reasons=tuple(night.reasons),
-            notes=tuple(night.notes),
-            numbers=dict(night.numbers),
-            version=night.version,
-            mlflow_run=night.run,
-        )
-        for night in history
-    )
 
 
 def described(study: RetrainingAuditStudy, night: Night, chosen: Recorded) -> str:

@@ -40,6 +40,17 @@ def write_files(comparison: Comparison, folder: Path, written: Sequence[Continua
     _write_plots(drawn, folder / PLOTS)
 
 
+def rewrite_report(comparison: Comparison, folder: Path) -> None:
+    """Write ``report.html`` of a folder again, with what its models wrote where that was kept."""
+    from tasks.comparison.columns import columns
+    from tasks.comparison.plots import plots
+    from tasks.comparison.report import report
+
+    kept = folder / CONTINUATIONS
+    written = [Continuations.model_validate(one) for one in json.loads(kept.read_text(encoding="utf-8"))] if kept.exists() else []
+    (folder / REPORT).write_text(report(comparison, plots(comparison, columns(comparison)), written), encoding="utf-8")
+
+
 def _write_plots(drawn: Sequence[Plot], folder: Path) -> None:
     """One file per plot; of two with one name the later gets a number."""
     folder.mkdir()

@@ -56,10 +56,10 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     for gate in comparison.gates:
         console.print(f"gate: {gate.sentence}", style="green" if gate.passed else "red", markup=False)
     if comparison.nights:
-        _print_nights(comparison.nights, console)
+        print_nights(comparison.nights, console)
 
 
-def _print_nights(nights: Sequence[NightLine], console: Console) -> None:
+def print_nights(nights: Sequence[NightLine], console: Console) -> None:
     """The last nights, and what the newest decided."""
     from rich import box
     from rich.table import Table

@@ -12,6 +12,8 @@ from tasks.comparison.conditions import unlike
 from tasks.comparison.reasons import merged
 
 NO_PRIVACY = math.inf
+BOUNDED = ")-DP"
+"""Stands in every guarantee that has an epsilon."""
 """The epsilon of an arm without privacy: nothing bounds what it gives away."""
 
 
@@ -54,7 +56,10 @@ def _first(comparison: Comparison, among: Sequence[Column], found: Sequence[Colu
 
 
 def placed(comparison: Comparison, across: Sequence[Column]) -> Placed:
-    """Every arm's means in the columns. No privacy is an infinite epsilon; a number that is missing, or under other conditions, is no place."""
+    """Every arm's means in the columns. No privacy is an infinite epsilon; a number that is missing, or under other conditions, is no place.
+
+    An arm that has a guarantee but no epsilon here, a champion trained on another night, has no place either.
+    """
     places: dict[str, tuple[float, ...]] = {}
     left_out: dict[str, str] = {}
     for arm in comparison.arms:
@@ -70,7 +75,7 @@ def placed(comparison: Comparison, across: Sequence[Column]) -> Placed:
 def _number(comparison: Comparison, column: Column, arm: str) -> float | str:
     """The mean, or why there is none."""
     value = comparison.arms[arm].get(column.metric)
-    if value is None and column.metric == EPSILON and comparison.arms[arm]:
+    if value is None and column.metric == EPSILON and comparison.arms[arm] and BOUNDED not in comparison.guarantees.get(arm, ""):
         return NO_PRIVACY
     if value is None or value.value is None:
         return f"no {column.metric}"

@@ -11,6 +11,7 @@ from tasks.comparison.compare import compare
 from tasks.comparison.comparison import Comparison
 from tasks.comparison.history import NightLine
 from tasks.comparison.nightly import COLOURS, night_plots, panels
+from tasks.comparison.pareto import pareto
 from tasks.comparison.plots import plots
 from tasks.comparison.terminal import print_comparison
 from tests.comparison.studies import METRIC, facts, reported, trials
@@ -73,3 +74,11 @@ def test_the_terminal_shows_the_nights() -> None:
     said = console.export_text()
     for night in NIGHTS:
         assert night.snapshot in said and night.decision in said and night.reasons[0] in said
+
+
+def test_a_champion_without_an_epsilon_of_this_night_is_not_taken_for_one_without_privacy() -> None:
+    found = compare(facts(["champion", "candidate"]), trials({"champion": [0.8], "candidate": [0.7]}))
+    epsilon = found.arms["candidate"][METRIC].model_copy(update={"value": 3.0, "direction": "lower"})
+    told = found.model_copy(update={"arms": {**found.arms, "candidate": {**found.arms["candidate"], "privacy/epsilon": epsilon}}})
+    private = told.model_copy(update={"guarantees": dict.fromkeys(told.arms, "example-level (3, 1e-05)-DP, add/remove")})
+    assert pareto(told, columns(told)) is not None and pareto(private, columns(private)) is None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.arranging import Arranged, Skipped, arrange
+from pipelines.cli.report import _with_later_nights
 from pipelines.outcome import Outcome
 from specs.loading import load_mapping
 from tasks.comparison import files, steps
@@ -81,6 +82,8 @@ def test_nights_are_trained_charged_compared_and_promoted_until_there_is_no_new_
     assert isinstance(skipped, Skipped) and "no new data since night 2" in skipped.sentence and skipped.exit_code == 0
     inline.night(study, monkeypatch)
     assert [night.decision for night in history()] == ["promoted", "promoted", "skipped"] and charged()[5:] == []
+    assert "no new data" not in second.report.read_text()
+    assert len(_with_later_nights(second.report.parent)) == 3 and "no new data" in second.report.read_text()
 
 
 def test_a_worse_model_is_refused_and_the_champion_stays(monkeypatch: pytest.MonkeyPatch) -> None:
