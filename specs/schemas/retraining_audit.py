@@ -165,10 +165,10 @@ class RetrainingAuditStudy(Study):
 
     def unfit(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Before a night fills them in, arms are not a person's to write; gates are."""
-        if not self.gates:
-            yield ("gates",), "at least one is needed: what must hold before a model is promoted"
         if self.night is not None:
             return
+        if not self.gates:
+            yield ("gates",), "at least one is needed: what must hold before a model is promoted"
         for index, gate in enumerate(self.gates):
             if gate.arms is not None:
                 yield ("gates", index, "arms"), "leave it out: every gate is of the night's candidate"
