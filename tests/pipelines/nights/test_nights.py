@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipelines.arranging import Arranged, Skipped, arrange
 from pipelines.cli.report import _with_later_nights
@@ -19,6 +20,7 @@ from tasks.privacy.ledger.ledger import open_ledger
 from tasks.runtime.mlflow_.client import open_client
 from tasks.runtime.mlflow_.registry import alias_run
 from tests.pipelines import inline
+from tests.pipelines.faults import CHECKOUT
 from tests.pipelines.nights.auditing import MODEL, PEOPLE, audit, champion, charged, history, replaying, trained
 
 
@@ -235,3 +237,16 @@ def test_a_plan_writes_nothing_down(home: Path, monkeypatch: pytest.MonkeyPatch)
     inline.begin(monkeypatch)
     found = arrange(load_mapping(audit()), begin=False)
     assert isinstance(found, Arranged) and found.conclude is None and open_ledger().spent(PEOPLE).budget is None and history() == []
+
+
+@pytest.mark.slow
+def test_a_study_of_another_kind_is_trained_and_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = yaml.safe_load((CHECKOUT / "specs" / "debiased_distillation" / "smoke.yaml").read_text())
+    private = values.pop("sweep")["arms"]["private"]
+    student = {**values, **private, "name": "student", "randomness": "secret", "distillation": {"combiner": {"kind": "exp-mean"}, "apply_to": "both"}}
+    gates = [{"metric": "utility/bits_per_byte", "not_worse_than": "champion", "by_more_than": 5}]
+    study = audit(study=student, gates=gates, snapshot=replaying({"seed": 3}, {"seed": 4}))
+    ran(study, monkeypatch)
+    second = ran(study, monkeypatch)
+    assert [night.decision for night in history()] == ["promoted", "promoted"] and second.comparison.gates[0].value is not None
+    assert "fairness/profession_polarity/score" in second.comparison.arms["champion"] and charged().count("reserve") == 2
