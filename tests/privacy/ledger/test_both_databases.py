@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from tasks.privacy.ledger import ledger as module
+from tasks.privacy.ledger import nights as nights_module
 from tasks.privacy.ledger.database import LedgerUnreachable, opened, writing
 from tasks.privacy.ledger.entry import Entry
 from tasks.privacy.ledger.ledger import Ledger
+from tasks.privacy.ledger.nights import Champion, ChampionMoved, Night, Nights
 from tasks.privacy.ledger.spent import Budget, BudgetExceeded, Spent
 from tests.privacy.ledger.keeping import account, ledger_at
 from tests.services.postgres import postgres
@@ -37,10 +39,29 @@ def written(ledger: Ledger) -> tuple[list[Entry], list[Spent], str]:
     return entries, [ledger.spent(name) for name in ledger.populations()], ledger.verify()
 
 
+def decided(ledger: Ledger) -> tuple[list[Night], Champion | None]:
+    """Nights of an audit: one promotes, one fails and is gone on with, one finds the champion moved."""
+    nights = Nights(ledger.engine)
+    first = Night("nightly", "monday", "monday.csv", "promoted", ("ünïcode",), {"utility/accuracy": 1 / 3}, "run-1", ("late",), '{"a": 1}')
+    nights.decide(first, "model", None, "key-1")
+    second = replace(first, night="tuesday", run="run-2")
+    nights.decide(replace(second, decision="failed", reasons=("out of memory",)), "model", 1, "key-2")
+    with pytest.raises(ChampionMoved):
+        nights.decide(second, "model", None, "key-2")
+    nights.decide(second, "model", 1, "key-2")
+    return nights.history("nightly"), nights.champion("model")
+
+
 def test_both_give_equal_answers(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
-    monkeypatch.setattr(module, "now", lambda: "2026-01-01T00:00:00+00:00")
-    assert written(ledger_at(tmp_path)) == written(Ledger(opened(f"{server}/postgres")))
+    for timed in (module, nights_module):
+        monkeypatch.setattr(timed, "now", lambda: "2026-01-01T00:00:00+00:00")
+    sqlite, postgresql = ledger_at(tmp_path), Ledger(opened(f"{server}/postgres"))
+    assert written(sqlite) == written(postgresql)
+    history, champion = decided(sqlite)
+    assert (history, champion) == decided(postgresql)
+    assert [night.decision for night in history] == ["promoted", "promoted"] and "failed before" in history[1].notes[1]
+    assert champion is not None and (champion.version, champion.run) == (2, "run-2")
 
 
 def test_a_ledger_of_a_newer_assay_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
