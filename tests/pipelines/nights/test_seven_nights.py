@@ -47,7 +47,7 @@ AUDIT: dict[str, Any] = {
     "gates": [
         {"metric": "privacy/epsilon", "at_most": 3},
         {"metric": "privacy/loss_threshold/auc", "at_most": 0.7},
-        {"metric": "fairness/accuracy/difference", "at_most": 0.55},
+        {"metric": "fairness/accuracy/difference", "at_most": 0.58},
         {"metric": "utility/accuracy", "not_worse_than": "champion", "by_more_than": 0.3},
     ],
     "notify": {"webhook": "${ASSAY_TEST_HOOK}", "on": ["refused"]},
