@@ -35,7 +35,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
                 raise httpx.ConnectError(f"cannot reach {request.url}")
             return httpx.Response(500 if "broken" in request.url.host else answer.status)
 
-    monkeypatch.setattr(telling.httpx, "HTTPTransport", lambda **settings: Transport())
+    monkeypatch.setattr(httpx, "HTTPTransport", lambda **settings: Transport())
     return found
 
 
