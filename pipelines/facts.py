@@ -59,7 +59,7 @@ def study_facts(plan: Plan, checks: DataChecks, digests: Iterable[str], run: str
 def _champion(plan: Plan, checks: DataChecks) -> Champion:
     """The champion of an audit, or why its candidate is compared with none."""
     study: Any = plan.loaded.study
-    incumbent = next((planned for planned in plan.trials if planned.trial.study.is_champion), None)  # type: ignore[attr-defined]
+    incumbent = next((planned for planned in plan.trials if planned.trial.study.is_champion), None)
     unlike = incumbent is not None and incumbent.name in checks.refused
     return Champion(CHAMPION, study.night.absent or ("it knows other labels than the data" if unlike else ""))
 

@@ -133,7 +133,7 @@ class Submission:
         rows, facts = self.rows(planned), self._data_facts(planned)
         self.recorder.log_rows(run, rows)
         log_data(self.recorder.client, run, data_used(facts))
-        if self.plan.loaded.study.execution.log_models == "all":
+        if self.plan.loaded.study.execution.log_models == "all" and not planned.trial.study.is_champion:  # whose own run has it
             self._log_model(planned)
         labels = self._labels(planned)
         producer = str(self.plan.store.manifest(planned.graph.model.key)["record"].get("producer") or run)

@@ -48,9 +48,10 @@ def _trainings(plan: Plan) -> dict[str, Account | None]:
 
 
 def _sentence(private: Sequence[Account], total: float, delta: float, uncovered: int) -> str:
-    trainings = "training" if len(private) == 1 else "trainings"
     tag = private[0].guarantee_of(total, delta)
-    said = f"All {len(private)} private {trainings} of this study together: {tag} (epsilon_study); choosing among their results is covered by it."
+    said = f"The one private training of this study: {tag} (epsilon_study)."
+    if len(private) > 1:
+        said = f"All {len(private)} private trainings of this study together: {tag} (epsilon_study); choosing among their results is covered by it."
     if uncovered:
         said += f" {uncovered} {'training' if uncovered == 1 else 'trainings'} without privacy {'is' if uncovered == 1 else 'are'} covered by no guarantee."
     return said

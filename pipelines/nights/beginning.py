@@ -26,8 +26,7 @@ from tasks.data.snapshot import Found
 from tasks.privacy.ledger.ledger import Ledger, open_ledger
 from tasks.privacy.ledger.nights import Night, Nights
 from tasks.privacy.ledger.spent import Budget
-from tasks.runtime.mlflow_.client import open_client
-from tasks.runtime.mlflow_.registry import UnknownModel
+from tasks.runtime.mlflow_.registry import UnknownModel, study_status
 from tasks.runtime.mlflow_.runs import flatten
 
 JUDGED = ("promoted", "refused")
@@ -51,7 +50,7 @@ def tonight(loaded: Loaded, begin: bool, new: bool) -> Arranged | Skipped:
     unfinished = _unfinished(past)
     if unfinished is not None and not new:
         return _gone_on(loaded, unfinished, begin)
-    found = _found(loaded, study, past)
+    found = _found(loaded, study, nights, past, begin)
     night = _night(study, found)
     judged = next((earlier for earlier in past if earlier.night == night and earlier.decision in JUDGED), None)
     if judged is not None and not new:
@@ -63,7 +62,10 @@ def tonight(loaded: Loaded, begin: bool, new: bool) -> Arranged | Skipped:
     except UnknownModel as error:
         champion, absent = None, f"the champion cannot be loaded ({error})"
         if study.champion.incomparable == "refuse":
-            _refuse(study, nights, night, found, absent, begin)
+            said = f"{absent}: restore its MLflow run, or write champion: {{incomparable: pass}}, and the other gates decide alone"
+            if begin:
+                _say_failed(study, nights, night, found.words, said)
+            raise UserError(f"{study.name}: {said}") from None
         notes.append(absent)
     name = f"{night}/{uuid.uuid4().hex[:8]}" if judged is not None else night
     told = {"expected": None if held is None else held.version, "absent": "" if champion is not None else absent}
@@ -85,10 +87,7 @@ def _unfinished(past: Sequence[Night]) -> Night | None:
     """The last night where it was decided and killed before its report was written."""
     if not past or past[-1].decision not in JUDGED or not past[-1].run:
         return None
-    run = open_client().get_run(past[-1].run)
-    parent = run.data.tags.get("mlflow.parentRunId")
-    whole = open_client().get_run(parent) if parent else run
-    return past[-1] if whole.info.status in ("RUNNING", "KILLED") else None
+    return past[-1] if study_status(past[-1].run) in ("RUNNING", "KILLED") else None
 
 
 def _gone_on(loaded: Loaded, night: Night, begin: bool) -> Arranged:
@@ -97,9 +96,21 @@ def _gone_on(loaded: Loaded, night: Night, begin: bool) -> Arranged:
     return Arranged(again, Deciding(night.night, tuple(night.notes)) if begin else None, (note,))
 
 
-def _found(loaded: Loaded, study: RetrainingAuditStudy, past: Sequence[Night]) -> Found:
+def _found(loaded: Loaded, study: RetrainingAuditStudy, nights: Nights, past: Sequence[Night], begin: bool) -> Found:
+    """Tonight's data. A night that finds none has failed."""
     judged = {_identity(night) for night in past if night.decision in JUDGED}
-    return study.snapshot.tonight(study.data, _context(loaded), data_folder(), judged.__contains__)
+    try:
+        return study.snapshot.tonight(study.data, _context(loaded), data_folder(), judged.__contains__)
+    except UserError as error:
+        if begin:
+            _say_failed(study, nights, f"without data {datetime.now(UTC).date()}", "none", str(error))
+        raise
+
+
+def _say_failed(study: RetrainingAuditStudy, nights: Nights, night: str, snapshot: str, why: str) -> None:
+    """Into the history, and to whoever is told of failures."""
+    row = Night(study.name, night, snapshot, "failed", (why,), notes=tuple(_late()), spec=json.dumps(study.model_dump(mode="json")))
+    tell(study, nights.decide(row, study.champion.name, None, ""))
 
 
 def _identity(night: Night) -> str:
@@ -121,19 +132,6 @@ def _skipped(study: RetrainingAuditStudy, nights: Nights, judged: Night, begin: 
         row = Night(study.name, f"skipped {datetime.now(UTC).date()}", judged.snapshot, "skipped", (said,), notes=tuple(_late()))
         tell(study, nights.decide(row, study.champion.name, None, ""))
     return Skipped(study.name, said)
-
-
-def _refuse(study: RetrainingAuditStudy, nights: Nights, night: str, found: Found, why: str, begin: bool) -> None:
-    """A night whose champion is gone trains nothing: what it would spend could not be used."""
-    said = f"{why}: restore its MLflow run, or write champion: {{incomparable: pass}}, and the other gates decide alone"
-    if begin:
-        row = Night(study.name, night, found.words, "failed", (said,), notes=tuple(_late()), spec=_spec(study))
-        tell(study, nights.decide(row, study.champion.name, None, ""))
-    raise UserError(f"{study.name}: {said}")
-
-
-def _spec(study: RetrainingAuditStudy) -> str:
-    return json.dumps(study.model_dump(mode="json"))
 
 
 def _late() -> list[str]:

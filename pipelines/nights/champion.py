@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from specs.schemas.retraining_audit import CHAMPION, Incumbent
 from tasks.models.model import MODELS, Model
 from tasks.privacy.ledger.nights import Champion
-from tasks.runtime.mlflow_.registry import NewVersion, UnknownModel, alias_run, point_alias, register, resolve
+from tasks.runtime.mlflow_.registry import NewVersion, UnknownModel, alias_run, point_alias, register, resolve, study_status
 
 
 def incumbent(name: str, champion: Champion | None) -> Incumbent | None:
@@ -42,6 +42,11 @@ def incumbent(name: str, champion: Champion | None) -> Incumbent | None:
 
 
 def follow(champion: Champion, description: str = "", tags: Mapping[str, str] | None = None) -> str | None:
-    """Register the champion's model where it is not, and point the alias at it. Returns its version where the alias pointed elsewhere."""
+    """Register the champion's model where it is not, and point the alias at it. Returns its version where the alias pointed elsewhere.
+
+    A champion whose run the records do not know stays as it is: the night says that it cannot be loaded.
+    """
+    if study_status(champion.run) is None:
+        return None
     version = register(NewVersion(champion.name, champion.run, champion.artifact, description, tags or {}))
     return version if point_alias(champion.name, CHAMPION, version) else None

@@ -118,6 +118,11 @@ class Study(Block):
     claims: tuple[Claim, ...] = Field(default=(), description="Statements that the report answers in words, with intervals.")
     execution: Execution = Field(default_factory=Execution, description="How to run; changes no result.")
 
+    @property
+    def is_champion(self) -> bool:
+        """Whether this is the trial of a model in use, which is only measured."""
+        return False
+
     def facts(self) -> dict[str, Any]:
         """What soundness rules look at: the study as plain values, its blocks under the names that rules know."""
         values: dict[str, Any] = self.model_dump(mode="json")

@@ -81,8 +81,9 @@ def test_a_snapshot_outside_the_readable_folders_is_refused(tmp_path: Path) -> N
     data = tables(tmp_path, "snapshots/a.csv")
     way = {"kind": "newest-files", "pattern": "snapshots/*.csv"}
     assert found(way, data, tmp_path, **{CONTEXT: (tmp_path,)}).words == "a.csv"
-    with pytest.raises(DataError, match="outside the folders"):
-        found(way, data, tmp_path, **{CONTEXT: (tmp_path / "elsewhere",)})
+    for pattern in ("snapshots/*.csv", "nowhere/*.csv", f"{tmp_path}/*", "../*"):  # whether anything is there is not told
+        with pytest.raises(DataError, match="outside the folders"):
+            found({**way, "pattern": pattern}, data, tmp_path, **{CONTEXT: (tmp_path / "elsewhere",)})
 
 
 def test_a_replay_takes_the_next_night_and_stays_at_the_last() -> None:

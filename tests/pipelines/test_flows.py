@@ -12,6 +12,7 @@ from prefect.exceptions import FailedRun
 from prefect.states import Failed
 
 from pipelines import flows, patience, refusing
+from pipelines.arranging import Arranged
 from pipelines.coordinator import RecordsLost
 from pipelines.patience import patiently
 from specs.errors import SpecErrors
@@ -89,7 +90,7 @@ def test_lost_records_are_waited_for_and_not_for_ever(
 ) -> None:
     begun: list[bool] = []
 
-    def coordinate(plan: object, new: bool, display: object, makers: object) -> str:
+    def coordinate(plan: object, new: bool, display: object, makers: object, conclude: object) -> str:
         begun.append(new)
         if len(begun) <= outages:
             raise RecordsLost("the database went away")
@@ -100,11 +101,11 @@ def test_lost_records_are_waited_for_and_not_for_ever(
     monkeypatch.setattr(flows, "wait_for_records", lambda: None)
     (home / "specs" / "mine.yaml").write_text(SPEC)
     if answered:
-        assert flows._through_outages(load("specs/mine.yaml"), new=True)[1] == "done"  # type: ignore[comparison-overlap]
+        assert flows._through_outages(Arranged(load("specs/mine.yaml")), new=True)[1] == "done"  # type: ignore[comparison-overlap]
         assert begun == [True] + [False] * outages, "a study that goes on after an outage is no new submission"
     else:
         with pytest.raises(RecordsLost):
-            flows._through_outages(load("specs/mine.yaml"), new=True)
+            flows._through_outages(Arranged(load("specs/mine.yaml")), new=True)
 
 
 def test_a_server_that_is_away_is_asked_again_and_a_refusal_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ ROWS = (
             rules("ATTACK-01"),
             Construction(THRESHOLD, "test_a_rate_of_a_thousandth_needs_a_thousand_non_members"),
             Waits("attack", "audit"),
-            Waits("kind of study", "audit"),
+            Waits("kind of study", "privacy-audit"),
         ),
     ),
     Row("ADePT L2 + Laplace(2C/eps)", "run as broken", (TEXTS,)),

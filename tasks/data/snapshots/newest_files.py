@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from tasks.core.roots import CONTEXT, outside
 from tasks.data.dataset import DataError, Dataset
 from tasks.data.snapshot import Found, Known, Snapshot, replaced
 
@@ -30,22 +32,27 @@ class NewestFiles(Snapshot):
         if data.kind != "files":
             raise DataError(f"snapshot: newest-files gives a file to data of kind files, and the study's is {data.kind}")
         folder = Path(context.get("folder", "."))
-        places = [folder, Path.cwd()] if not Path(self.pattern).is_absolute() else [Path("/")]
-        found = next((files for place in places if (files := _files(place, self.pattern))), [])
+        places = [Path("/")] if Path(self.pattern).is_absolute() else list(dict.fromkeys((folder, Path.cwd())))
+        found = next((files for place in places if (files := _files(place, self.pattern, context.get(CONTEXT)))), [])
         if not found:
-            raise DataError(f"snapshot: no file fits {self.pattern} (looked in {', '.join(dict.fromkeys(str(place) for place in places))})")
+            raise DataError(f"snapshot: no file fits {self.pattern} (looked in {', '.join(map(str, places))})")
         newest = max(found, key=_by_name if self.by == "name" else _by_time)
         return Found(replaced(data, {"train": str(newest)}, context), newest.name)
 
 
-def _files(place: Path, pattern: str) -> list[Path]:
-    relative = pattern.removeprefix("/") if place == Path("/") else pattern
-    return [path for path in place.glob(relative) if path.is_file()]
+def _files(place: Path, pattern: str, allowed: tuple[Path, ...] | None) -> list[Path]:
+    """The files below a place that fit. Raises DataError where a server may not even look there."""
+    parts = Path(pattern.removeprefix("/")).parts
+    fixed = place.joinpath(*itertools.takewhile(lambda part: not set(part) & set("*?["), parts))
+    problem = None if allowed is None else outside(fixed, allowed)
+    if problem:
+        raise DataError(f"snapshot: {problem}")
+    return [path for path in place.glob("/".join(parts)) if path.is_file()]
 
 
 def _by_name(path: Path) -> tuple[list[tuple[int, int, str]], str]:
     """Parts of the name in order, runs of digits as numbers: ``day-9`` comes before ``day-10``."""
-    parts = [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", path.stem) if part]
+    parts = [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", str(path.with_suffix(""))) if part]
     return parts, str(path)
 
 

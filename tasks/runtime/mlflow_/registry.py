@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tasks.core.errors import UserError
 from tasks.runtime.mlflow_.client import open_client
+from tasks.runtime.mlflow_.runs import PARENT
 
 MODEL_FOLDER, MODEL_KEY = "model", "model_key"
 ABOUT = "Models of Assay studies. The description of each version states its privacy guarantee; privacy.json beside the weights holds every condition of it."
@@ -77,6 +78,21 @@ def register(wanted: NewVersion) -> str:
     tags = {**wanted.tags, MODEL_KEY: wanted.key}
     made = client.create_model_version(wanted.name, f"runs:/{wanted.run}/{MODEL_FOLDER}", wanted.run, tags=tags, description=wanted.description)
     return str(made.version)
+
+
+def study_status(run: str) -> str | None:
+    """The status of the study that a trial's run belongs to: ``RUNNING``, ``FINISHED``, ``FAILED`` or ``KILLED``; None where the store does not know them."""
+    from mlflow.exceptions import MlflowException
+
+    client = open_client()
+    try:
+        found = client.get_run(run)
+        parent = found.data.tags.get(PARENT)
+        return str((client.get_run(parent) if parent else found).info.status)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
 
 
 def alias_run(name: str, alias: str) -> str | None:

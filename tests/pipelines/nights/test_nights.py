@@ -198,6 +198,10 @@ def lose_champion(home: Path) -> None:
 
 def test_without_its_champion_a_night_trains_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran(audit(), monkeypatch)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'other.db'}")  # records that never knew it
+        with pytest.raises(UserError, match=r"the champion cannot be loaded .*not found"):
+            inline.night(audit(), monkeypatch)
     lose_champion(home)
     with pytest.raises(UserError, match=r"the champion cannot be loaded .*incomparable: pass"):
         inline.night(audit(), monkeypatch)
@@ -231,6 +235,22 @@ def test_new_trains_and_judges_the_same_data_again(monkeypatch: pytest.MonkeyPat
     ran(audit(snapshot=only), monkeypatch)
     ran(audit(snapshot=only), monkeypatch, new=True)
     assert [night.number for night in history()] == [1, 2] and charged().count("reserve") == 2
+
+
+def test_a_night_without_data_has_failed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "test.csv").write_text("text,label\non,a\noff,b\n")
+    files = {
+        "kind": "files",
+        "train": str(home / "test.csv"),
+        "test": str(home / "test.csv"),
+        "columns": {"text": "text", "label": "label"},
+        "public_size": 480,
+    }
+    study = audit(study=trained(data=files), snapshot={"kind": "newest-files", "pattern": "snapshots/*.csv"})
+    for _ in range(2):
+        with pytest.raises(UserError, match="no file fits"):
+            inline.night(study, monkeypatch)
+    assert [(night.decision, night.snapshot) for night in history()] == [("failed", "none")] and charged() == ["budget"]
 
 
 def test_a_plan_writes_nothing_down(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

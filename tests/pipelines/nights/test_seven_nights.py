@@ -188,3 +188,9 @@ def test_a_night_that_is_killed_resumes_is_charged_once_and_promotes_once(tmp_pa
     ledger = Ledger(opened(f"sqlite:///{home.folder}/mlruns/ledger.db"))
     assert [entry.action for entry in ledger.entries()] == ["budget", "reserve", "commit"]
     assert (home.folder / "mlruns" / "reports" / "assistant-nightly" / "report.html").exists()
+    arrive(home.folder / "specs" / "snapshots", 2)
+    twice = [home.start("run", str(study), "--json") for _ in range(2)]
+    ends = [process.communicate(timeout=300) for process in twice]
+    assert [process.returncode for process in twice] == [0, 0], ends
+    assert [night.version for night in nights(home)] == [1, 2]
+    assert [entry.action for entry in ledger.entries()][3:] == ["reserve", "commit"]
