@@ -105,8 +105,7 @@ def _text(name: str, file: Path, data: str, task: str) -> str:
     model = "model: {kind: gpt2, layers: 2, hidden_size: 64, heads: 4}\n" if causal else "model: {kind: bilstm, hidden_size: 64}\n"
     change = "model: {layers: 4, hidden_size: 128}" if causal else "model.hidden_size: 128"
     metric = {"lm": "utility/bits_per_byte", "tagging": "utility/slot_f1"}.get(task, "utility/accuracy")
-    engine = ", clipping: {engine: {kind: opacus-hooks}}" if causal else ""
-    private = f"privacy: {{kind: dp-sgd, target_epsilon: 8{engine}}}"
+    private = "privacy: {kind: dp-sgd, target_epsilon: 8}"
     head = HEAD.format(title=f"Study {name}.", file=file, name=name, question="Is a larger model better here, and what does it cost?")
     tail = TAIL.format(baseline="small", other=f"larger: {{{change}}}", claim="The larger model is better than the small one", metric=metric, private=private)
     return head + data + "\n" + model + tail

@@ -45,14 +45,13 @@ class PrivateGradient:
         sums = self.clipper.zeros()
         losses = [self._add(chosen, sums, step, piece) for piece, chosen in enumerate(self._pieces(indices))]
         for name, parameter in self.clipper.trained.items():
-            noise = self.noise(name, parameter, step)
-            parameter.grad = ((sums[name] + noise) / self.divisor).to(parameter.dtype)
+            parameter.grad = sums[name].add_(self.noise(name, parameter, step)).div_(self.divisor).to(parameter.dtype)
         return torch.cat(losses).mean() if losses and self.tell_loss else None
 
     def noise(self, name: str, parameter: Tensor, step: int) -> Tensor:
         """Gaussian, fp32, of the step's deviation."""
         generator = torch_generator(self.key, "noise", step, name, self.device)
-        return torch.randn(parameter.shape, generator=generator, device=self.device, dtype=torch.float32) * self.deviations[step]
+        return torch.randn(parameter.shape, generator=generator, device=self.device, dtype=torch.float32).mul_(self.deviations[step])
 
     def _add(self, chosen: Tensor, sums: dict[str, Tensor], step: int, piece: int) -> Tensor:
         batch = self.encoded.batch(chosen, self.device, step)

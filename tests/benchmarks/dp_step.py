@@ -32,9 +32,15 @@ from tasks.training.gradients import MeanGradient
 from tasks.training.optimizer import OPTIMIZERS
 from tasks.training.private_gradient import PrivateGradient
 
-ENGINE_KINDS = ("loop", "vmap", "opacus-hooks", "opacus-ghost")
+ENGINE_KINDS = ("loop", "vmap", "opacus-hooks", "opacus-ghost", "book-keeping")
 STEPS = 10_000
-PEER = {("bert 4x256", "opacus-hooks"): 3.2, ("bert 4x256", "opacus-ghost"): 2.2}
+PEER = {
+    ("bert 4x256", "opacus-hooks"): 3.2,
+    ("bert 4x256", "opacus-ghost"): 2.2,
+    ("bert 4x256", "book-keeping"): 1.35,
+    ("gpt2 4x256", "book-keeping"): 1.35,
+    ("bilstm 128", "book-keeping"): 2.0,
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ CASES = (
         INTENTS,
         32,
         64,
-        ("loop", "opacus-hooks", "opacus-ghost"),
+        ("loop", "opacus-hooks", "opacus-ghost", "book-keeping"),
     ),
     Case("bilstm 128", {"kind": "bilstm", "hidden_size": 128, "tokenizer": HASHING}, INTENTS, 64, 16, ENGINE_KINDS),
     Case(
@@ -67,7 +73,7 @@ CASES = (
         TaskShape("lm"),
         16,
         128,
-        ("loop", "opacus-hooks"),
+        ("loop", "opacus-hooks", "book-keeping"),
     ),
 )
 

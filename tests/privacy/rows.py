@@ -83,7 +83,7 @@ ROWS = (
     Row("micro-batch + un-halved sigma; sequential slicing", "refuse", (Waits("engine", "micro"), Waits("sampler", "micro"))),
     Row('unit "micro-batch" shown as example-level', "label", (Waits("unit", "micro"), Waits("engine", "micro"))),
     Row("bound or scale from raw private norms; uncharged adaptive clip", "refuse", (Waits("clip rule", "quantile"), Waits("clip rule", "adaptive"))),
-    Row("AUTO-S with a max_grad_norm", "refuse", (Waits("clip rule", "auto"),)),
+    Row("AUTO-S with a max_grad_norm", "refuse", (Construction("tests/privacy/test_clip_rules.py", "test_automatic_clipping_has_no_norm_to_give"),)),
     Row(
         "schedule + mean sigma; per-worker noise without seed rule",
         "refuse",
@@ -140,10 +140,10 @@ FAMILIES: Mapping[str, Callable[[], Iterable[str]]] = {
 
 CONSIDERED: Mapping[str, frozenset[str]] = {
     "attack": frozenset({"loss-threshold"}),
-    "clip rule": frozenset({"flat"}),
-    "engine": frozenset({"loop", "opacus-ghost", "opacus-hooks", "vmap"}),
+    "clip rule": frozenset({"automatic", "flat"}),
+    "engine": frozenset({"book-keeping", "loop", "opacus-ghost", "opacus-hooks", "vmap"}),
     "mechanism": frozenset({"dp-sgd", "none"}),
-    "noise": frozenset({"constant"}),
+    "noise": frozenset({"constant", "exponential", "linear", "step"}),
     "sampler": frozenset({"poisson", "shuffle"}),
     "unit": frozenset({"example"}),
 }

@@ -32,7 +32,7 @@ class Clipping(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    engine: Annotated[Engine, OneOf(ENGINES)] = _default(ENGINES, "opacus-ghost")
+    engine: Annotated[Engine, OneOf(ENGINES)] = _default(ENGINES, "book-keeping")
     rule: Annotated[ClipRule, OneOf(CLIP_RULES)] = _default(CLIP_RULES, "flat")
 
 

@@ -1,0 +1,96 @@
+"""Book-keeping: exact clipping from one forward and one backward pass (Bu et al., ICML 2023).
+
+Hooks keep what goes into every layer and the gradient of what comes out; no gradient of a weight is asked of autograd. From these two the norm of each
+example is worked out, then the clipped sum as one weighted product per layer.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tasks.privacy.clip_rule import ClipRule
+from tasks.privacy.engine import Clipper, Piece, UnseenWeight
+from tasks.privacy.engines._layers import Call, Use, uses_of
+from tasks.privacy.engines._norms import together
+
+SEEN = 1e-3
+"""How far, relative to its length, the sum of one example may be from its gradient by autograd; rounding is far below."""
+TINY = 1e-10
+
+
+class BookKeepingClipper(Clipper):
+    """One backward pass for the gradients of outputs; norms and sums from what was kept."""
+
+    def __init__(self, network: nn.Module, rule: ClipRule) -> None:
+        super().__init__(network, rule)
+        self._kept: list[tuple[nn.Module, tuple[Tensor, ...], Tensor]] = []
+        self._names = {id(parameter): name for name, parameter in self.trained.items()}
+        layers = [layer for layer in network.modules() if any(id(parameter) in self._names for parameter in layer.parameters(recurse=False))]
+        self._handles = [layer.register_forward_hook(self._saw) for layer in layers]
+        self._watching = self._proven = False
+
+    def add(self, batch: dict[str, Tensor], sums: dict[str, Tensor]) -> Piece:
+        """All examples at once."""
+        losses, calls = self._passed(batch)
+        with torch.autocast(losses.device.type, enabled=False):  # a norm in bf16 would be too short by chance
+            uses = uses_of(calls, self._names, len(losses))
+            norms = self._norms(uses, len(losses))
+            factors = self.rule.factors(norms)
+            for use in uses:
+                use.add(factors, sums)
+        self._prove({name: value[-1:] for name, value in batch.items()})
+        return Piece(losses.detach().float(), norms)
+
+    def close(self) -> None:
+        """Remove the hooks."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _passed(self, batch: dict[str, Tensor]) -> tuple[Tensor, list[Call]]:
+        """(B,) losses, and every call of a layer that took part, with the gradient of its output."""
+        self._watching = True
+        for parameter in self.trained.values():
+            parameter.requires_grad_(False)
+        try:
+            losses = self.losses(batch)
+            outputs = [output for _, _, output in self._kept]
+            found = torch.autograd.grad(losses.sum(), outputs, allow_unused=True) if outputs else ()
+        finally:
+            self._watching = False
+            kept, self._kept = self._kept, []
+            for parameter in self.trained.values():
+                parameter.requires_grad_(True)
+        return losses, [(layer, inputs, gradient) for (layer, inputs, _), gradient in zip(kept, found, strict=True) if gradient is not None]
+
+    def _saw(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        """Keep a call. An output that depends on no other weight begins the graph."""
+        if not self._watching:
+            return
+        if not output.requires_grad:
+            output.requires_grad_(True)
+        self._kept.append((layer, tuple(value.detach() for value in inputs), output))
+
+    @staticmethod
+    def _norms(uses: list[Use], examples: int) -> Tensor:
+        found = [use.norms() for use in uses]
+        return together(found) if found else torch.zeros(examples)
+
+    def _prove(self, single: dict[str, Tensor]) -> None:
+        """Once, on one example: what the layers say must be its gradient. Raises UnseenWeight where some weight is used past them."""
+        if self._proven:
+            return
+        self._proven = True
+        device = next(iter(self.trained.values())).device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.autocast(device.type, enabled=False):
+            state = torch.random.get_rng_state()
+            _, calls = self._passed(single)
+            torch.random.set_rng_state(state)
+            gradients = torch.autograd.grad(self.losses(single).sum(), list(self.trained.values()), allow_unused=True)
+        sums = self.zeros()
+        for use in uses_of(calls, self._names, 1):
+            use.add(torch.ones(1, device=device), sums)
+        for (name, said), gradient in zip(sums.items(), gradients, strict=True):
+            true = torch.zeros_like(said) if gradient is None else gradient.float()
+            if float((said - true).norm()) > SEEN * float(true.norm()) + TINY:
+                raise UnseenWeight(f"{name} has another gradient than its layers say: something uses it without calling them")
