@@ -158,6 +158,7 @@ def _linear(layer: nn.Module, inputs: tuple[Tensor, ...], gradient: Tensor, name
 
 
 def _embedding(layer: nn.Module, inputs: tuple[Tensor, ...], gradient: Tensor, names: Mapping[int, str]) -> Found:
+    assert isinstance(layer, nn.Embedding)
     ids = inputs[0].reshape(len(gradient), -1)
     outputs = _positions(gradient)
     if layer.padding_idx is not None:
