@@ -6,6 +6,8 @@ example is worked out, then the clipped sum as one weighted product per layer.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -19,12 +21,26 @@ SEEN = 1e-3
 TINY = 1e-10
 
 
+@dataclass
+class _Kept:
+    """A call of a layer: what it read, and the gradient of what it said. ``begins``: its output, where no weight is before it."""
+
+    layer: nn.Module
+    inputs: tuple[Tensor, ...]
+    gradient: Tensor | None = None
+    begins: Tensor | None = None
+
+    def note(self, gradient: Tensor) -> None:
+        """Called when the gradient is there."""
+        self.gradient = gradient
+
+
 class BookKeepingClipper(Clipper):
     """One backward pass for the gradients of outputs; norms and sums from what was kept."""
 
     def __init__(self, network: nn.Module, rule: ClipRule) -> None:
         super().__init__(network, rule)
-        self._kept: list[tuple[nn.Module, tuple[Tensor, ...], Tensor]] = []
+        self._kept: list[_Kept] = []
         self._names = {id(parameter): name for name, parameter in self.trained.items()}
         layers = [layer for layer in network.modules() if any(id(parameter) in self._names for parameter in layer.parameters(recurse=False))]
         self._handles = [layer.register_forward_hook(self._saw) for layer in layers]
@@ -54,22 +70,30 @@ class BookKeepingClipper(Clipper):
             parameter.requires_grad_(False)
         try:
             losses = self.losses(batch)
-            outputs = [output for _, _, output in self._kept]
-            found = torch.autograd.grad(losses.sum(), outputs, allow_unused=True) if outputs else ()
+            first = [call for call in self._kept if call.begins is not None]
+            found = torch.autograd.grad(losses.sum(), [call.begins for call in first if call.begins is not None], allow_unused=True) if first else ()
         finally:
             self._watching = False
             kept, self._kept = self._kept, []
             for parameter in self.trained.values():
                 parameter.requires_grad_(True)
-        return losses, [(layer, inputs, gradient) for (layer, inputs, _), gradient in zip(kept, found, strict=True) if gradient is not None]
+        for call, gradient in zip(first, found, strict=True):
+            call.gradient = gradient
+        return losses, [(call.layer, call.inputs, call.gradient) for call in kept if call.gradient is not None]
 
     def _saw(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        """Keep a call. An output that depends on no other weight begins the graph."""
+        """Keep a call. An output that depends on no other weight begins the graph; the gradients of the others are noted on the way to those.
+
+        Autograd asked for all of them would copy where it otherwise adds in place.
+        """
         if not self._watching:
             return
-        if not output.requires_grad:
-            output.requires_grad_(True)
-        self._kept.append((layer, tuple(value.detach() for value in inputs), output))
+        call = _Kept(layer, tuple(value.detach() for value in inputs))
+        self._kept.append(call)
+        if output.requires_grad:
+            output.register_hook(call.note)  # type: ignore[no-untyped-call]
+        else:
+            call.begins = output.requires_grad_(True)
 
     @staticmethod
     def _norms(uses: list[Use], examples: int) -> Tensor:
