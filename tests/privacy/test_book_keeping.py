@@ -105,6 +105,31 @@ def test_a_layer_that_was_asked_once_for_all_examples_is_refused() -> None:
         clipped("book-keeping", Toy(Positions()), batch(), flat(1.0))
 
 
+class Both(nn.Linear):
+    """Says two things."""
+
+    def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        return super().forward(values), values
+
+
+class First(nn.Module):
+    """The first of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = Both(8, 8)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.both(values)[0]  # type: ignore[no-any-return]
+
+
+def test_a_layer_that_says_more_than_one_tensor_is_refused_and_leaves_the_network_as_it_was() -> None:
+    network = Toy(First())
+    with pytest.raises(UnseenWeight, match="Both says more than one tensor"):
+        clipped("book-keeping", network, batch(), flat(1.0))
+    assert all(parameter.requires_grad for parameter in network.parameters())
+
+
 def test_nothing_is_left_behind() -> None:
     network = Toy(nn.Linear(8, 8))
     clipped("book-keeping", network, batch(), flat(1.0))

@@ -244,16 +244,15 @@ PRIVACY = {
         model="gpt2",
         task="lm",
     ),
-    "ghost clipping of tied weights by default": private(
-        "target_epsilon: 3", (5, 1, "privacy.clipping.engine", "ghost clipping misses that two layers of this model share"), model="gpt2", task="lm"
-    ),
     "vmap of a transformer": private(
         "target_epsilon: 3, clipping: {engine: {kind: vmap}}",
         (5, 55, "privacy.clipping.engine", "vmap cannot batch the attention masks of transformers: "),
         model="bert",
     ),
     "ghost clipping in bf16": private(
-        "target_epsilon: 3", (6, 12, "training.precision", "ghost clipping in bf16 bounds other numbers"), more="training: {precision: bf16}"
+        "target_epsilon: 3, clipping: {engine: {kind: opacus-ghost}}",
+        (6, 12, "training.precision", "ghost clipping in bf16 bounds other numbers"),
+        more="training: {precision: bf16}",
     ),
     "target and noise": private("target_epsilon: 3, noise_multiplier: 1", (5, 1, "privacy", ONE_AMOUNT)),
     "neither target nor noise": private("accountant: rdp", (5, 1, "privacy", ONE_AMOUNT)),
@@ -262,6 +261,10 @@ PRIVACY = {
         "target_epsilon: 3",
         (6, 12, "training.expected_batch_size", "training.expected_batch_size is above data.public_size"),
         more="training: {expected_batch_size: 91}",
+    ),
+    "a norm for automatic clipping": private(
+        "target_epsilon: 3, clipping: {rule: {kind: automatic, l2_clip_norm: 1}}",
+        (5, 79, "privacy.clipping.rule.l2_clip_norm", "unknown key; the keys are 'kind', 'stability'"),
     ),
     "misspelt key of a clip rule": private(
         "target_epsilon: 3, clipping: {rule: {kind: flat, norm: 1}}", (5, 74, "privacy.clipping.rule.norm", "unknown key; the keys are 'kind', 'l2_clip_norm'")

@@ -81,13 +81,15 @@ class BookKeepingClipper(Clipper):
             call.gradient = gradient
         return losses, [(call.layer, call.inputs, call.gradient) for call in kept if call.gradient is not None]
 
-    def _saw(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def _saw(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
         """Keep a call. An output that depends on no other weight begins the graph; the gradients of the others are noted on the way to those.
 
-        Autograd asked for all of them would copy where it otherwise adds in place.
+        Autograd asked for all of them would copy where it otherwise adds in place. Raises UnseenWeight.
         """
         if not self._watching:
             return
+        if not isinstance(output, Tensor):
+            raise UnseenWeight(f"{type(layer).__name__} says more than one tensor, so its weights cannot be told from its output: take engine loop")
         call = _Kept(layer, tuple(value.detach() for value in inputs))
         self._kept.append(call)
         if output.requires_grad:
