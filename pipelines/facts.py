@@ -12,9 +12,8 @@ from pipelines.datarules import DataChecks, labels
 from pipelines.lifetimes import lifetimes
 from pipelines.planning import Plan
 from pipelines.studyprivacy import study_privacy
-from specs.schemas.retraining_audit import CHAMPION
 from specs.sweep import Trial
-from tasks.comparison.results import ArmFacts, Champion, StudyFacts
+from tasks.comparison.results import CHAMPION, ArmFacts, Champion, StudyFacts
 from tasks.core.fingerprint import library_versions
 
 UNKNOWN = "unknown"

@@ -21,11 +21,10 @@ from pipelines.lifetimes import lifetime_rows
 from pipelines.planning import Plan, PlannedTrial
 from pipelines.registering import Recorded, Registration, best, register_best
 from pipelines.studyprivacy import study_rows
-from tasks.comparison.compare import compare
 from tasks.comparison.comparison import Comparison
 from tasks.comparison.results import TrialResult
 from tasks.comparison.statistics import FEWEST_SEEDS
-from tasks.comparison.steps import write_comparison
+from tasks.comparison.steps import reduce_comparison
 from tasks.core.fingerprint import library_versions
 from tasks.core.graph import Node
 from tasks.core.measures import Measures, Row
@@ -167,16 +166,19 @@ class Submission:
 
         ``conclude`` is what a kind makes of a comparison before it is written: it may add to it, and forgive what failed.
         """
+
+        def concluded(comparison: Comparison) -> Comparison:
+            nonlocal failed
+            if conclude is not None:
+                comparison, failed = conclude(self, comparison, recorded, failed)
+            return comparison
+
         recorded = [self._recorded(planned) for planned in self.plan.trials if planned.name in self._ended]
         if self.plan.loaded.study.execution.log_models == "best":
             self._log_best(recorded)
         with _folder() as folder:
             facts = study_facts(self.plan, self.checks, [trial.data_digest for trial in recorded], self.parent, self.made)
-            results = [self._result(planned) for planned in self.plan.trials]
-            comparison = compare(facts, results)
-            if conclude is not None:
-                comparison, failed = conclude(self, comparison, recorded, failed)
-            write_comparison(comparison, facts, results, folder)
+            comparison = reduce_comparison(facts, [self._result(planned) for planned in self.plan.trials], folder, concluded)
             self.recorder.log_rows(self.parent, (*study_rows(comparison.study_privacy), *lifetime_rows(comparison.lifetimes)))
             kept = self._keep(folder)
             self.recorder.log_folder(self.parent, kept, COMPARISON_FOLDER)

@@ -17,7 +17,8 @@ from pipelines.nights.deciding import Deciding
 from pipelines.nights.telling import tell, warn
 from pipelines.refusing import deployed
 from specs.loading import Loaded, load_mapping
-from specs.schemas.retraining_audit import CANDIDATE, CHAMPION, Incumbent, RetrainingAuditStudy
+from specs.schemas.retraining_audit import Incumbent, RetrainingAuditStudy
+from tasks.comparison.results import CANDIDATE, CHAMPION
 from tasks.core.errors import UserError
 from tasks.core.fingerprint import digest
 from tasks.core.places import data_folder, home

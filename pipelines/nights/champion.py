@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from specs.schemas.retraining_audit import CHAMPION, Incumbent
+from specs.schemas.retraining_audit import Incumbent
+from tasks.comparison.results import CHAMPION
 from tasks.models.model import MODELS, Model
 from tasks.privacy.ledger.nights import Champion
 from tasks.runtime.mlflow_.registry import NewVersion, UnknownModel, alias_run, point_alias, register, resolve, study_status

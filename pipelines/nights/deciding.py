@@ -13,8 +13,9 @@ from pipelines.nights.history import nights_of
 from pipelines.nights.telling import tell
 from pipelines.nights.writing import described, numbers, tagged
 from pipelines.registering import Recorded
-from specs.schemas.retraining_audit import CANDIDATE, CHAMPION, RetrainingAuditStudy
+from specs.schemas.retraining_audit import RetrainingAuditStudy
 from tasks.comparison.comparison import Comparison
+from tasks.comparison.results import CANDIDATE, CHAMPION
 from tasks.privacy.ledger.ledger import open_ledger
 from tasks.privacy.ledger.nights import Decision, Night, Nights
 from tasks.privacy.ledger.spent import NOT_BEGUN

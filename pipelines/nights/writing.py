@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pipelines.registering import Recorded
 from specs.errors import one_line
-from specs.schemas.retraining_audit import CANDIDATE, RetrainingAuditStudy
+from specs.schemas.retraining_audit import RetrainingAuditStudy
 from tasks.comparison.comparison import Comparison
 from tasks.comparison.history import BUDGET, LIFETIME
+from tasks.comparison.results import CANDIDATE
 from tasks.privacy.ledger.nights import Night
 from tasks.privacy.ledger.spent import Spent
 

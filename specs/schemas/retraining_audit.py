@@ -12,6 +12,7 @@ from pydantic import Field, PlainValidator, PrivateAttr, SerializeAsAny, Validat
 from specs.schemas._measured import MOST_MEASUREMENTS
 from specs.schemas.study import Block, ModelName, Study
 from tasks.attacks.attack import ATTACKS, Attack
+from tasks.comparison.results import CHAMPION
 from tasks.core.component import OneOf
 from tasks.core.fingerprint import digest
 from tasks.core.places import checkout, home
@@ -25,7 +26,6 @@ from tasks.models.model import MODELS, Model
 from tasks.privacy.account import Account
 from tasks.utility.metric import UTILITY, UtilityMetric
 
-CANDIDATE, CHAMPION = "candidate", "champion"
 REPRODUCIBLE = "randomness must be 'secret': noise that follows from a seed protects nobody, and every night would draw the same"
 
 

@@ -47,6 +47,10 @@ class MetricFacts:
     pair: str = ""
 
 
+CANDIDATE, CHAMPION = "candidate", "champion"
+"""The arms of a night of a retraining audit."""
+
+
 @dataclass(frozen=True)
 class Champion:
     """The model in use, with which gates compare.

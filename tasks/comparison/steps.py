@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tasks.comparison.compare import compare
@@ -12,13 +12,12 @@ from tasks.comparison.files import write_files
 from tasks.comparison.results import StudyFacts, TrialResult
 
 
-def reduce_comparison(facts: StudyFacts, trials: Sequence[TrialResult], folder: Path) -> Comparison:
-    """Compare the trials and write the files of the comparison into a folder."""
+def reduce_comparison(
+    facts: StudyFacts, trials: Sequence[TrialResult], folder: Path, concluded: Callable[[Comparison], Comparison] | None = None
+) -> Comparison:
+    """Compare the trials and write the files of the comparison into a folder. ``concluded``: what is added to it before."""
     comparison = compare(facts, trials)
-    write_comparison(comparison, facts, trials, folder)
-    return comparison
-
-
-def write_comparison(comparison: Comparison, facts: StudyFacts, trials: Sequence[TrialResult], folder: Path) -> None:
-    """Write the files of a comparison into a folder."""
+    if concluded is not None:
+        comparison = concluded(comparison)
     write_files(comparison, folder, continuations(facts, trials))
+    return comparison

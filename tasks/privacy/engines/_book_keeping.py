@@ -108,11 +108,12 @@ class BookKeepingClipper(Clipper):
             return
         self._proven = True
         device = next(iter(self.trained.values())).device
-        with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.autocast(device.type, enabled=False):
-            state = torch.random.get_rng_state()
-            _, calls = self._passed(single)
-            torch.random.set_rng_state(state)
-            gradients = torch.autograd.grad(self.losses(single).sum(), list(self.trained.values()), allow_unused=True)
+        devices = [device] if device.type == "cuda" else []
+        with torch.autocast(device.type, enabled=False):
+            with torch.random.fork_rng(devices):  # both passes begin with the same draws on every device, and so does what follows
+                calls = self._passed(single)[1]
+            with torch.random.fork_rng(devices):
+                gradients = torch.autograd.grad(self.losses(single).sum(), list(self.trained.values()), allow_unused=True)
         sums = self.zeros()
         for use in uses_of(calls, self._names, 1):
             use.add(torch.ones(1, device=device), sums)
