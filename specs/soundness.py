@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
@@ -34,7 +33,10 @@ def findings(trial: Mapping[str, Any], stage: Stage = "spec") -> list[Finding]:
 def _of_domains() -> tuple[Rule, ...]:
     rules: list[Rule] = []
     for domain in sorted(pkgutil.iter_modules(tasks.__path__), key=lambda module: module.name):
-        name = f"tasks.{domain.name}.rules"
-        if domain.ispkg and domain.name != "core" and importlib.util.find_spec(name) is not None:
-            rules.extend(importlib.import_module(name).RULES)
+        if not domain.ispkg or domain.name == "core":
+            continue
+        package = importlib.import_module(f"tasks.{domain.name}")
+        for module in sorted(found.name for found in pkgutil.iter_modules(package.__path__) if not found.ispkg):
+            if module == "rules" or module.endswith("_rules"):
+                rules.extend(importlib.import_module(f"tasks.{domain.name}.{module}").RULES)
     return tuple(rules)

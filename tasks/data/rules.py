@@ -28,8 +28,14 @@ def task_of(facts: Facts) -> str | None:
     return member.tasks[0] if member is not None and issubclass(member, Dataset) else None
 
 
+def units_of(facts: Facts) -> int | None:
+    """How many units of privacy the training split has, users where they are the unit; None where it is not known."""
+    found = facts.get("facts.users.train" if facts.get("privacy.unit.kind") == "user" else "facts.counts.train")
+    return None if found is None else int(found)
+
+
 def _public_size_above_data(facts: Facts) -> bool:
-    size, train = facts.get("data.public_size"), facts.get("facts.counts.train")
+    size, train = facts.get("data.public_size"), units_of(facts)
     return size is not None and train is not None and abs(size - train) > 0.1 * size
 
 

@@ -37,6 +37,7 @@ class Encoded:
         masking: how tokens are hidden, where the task is to guess them.
         loss: what the network loses on each example, from logits and batch; None: what the task is usually trained with.
         records: (N,) long, the record that an example is of: windows of one text share it.
+        users: (N,) long, the user that an example is of, where a training asks for users.
     """
 
     ids: Tensor
@@ -48,6 +49,7 @@ class Encoded:
     words: Tensor | None = None
     masking: Masking | None = None
     loss: ExampleLoss | None = None
+    users: Tensor | None = None
 
     def __len__(self) -> int:
         return int(self.ids.shape[0])

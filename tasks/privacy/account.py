@@ -11,6 +11,8 @@ from typing import Any
 from tasks.privacy.mechanism import ADJACENCY_WORDS, Mechanism
 from tasks.privacy.sampler import Schedule
 
+MICRO_BATCH = "a micro-batch: a group of examples that is there or not as one, not an utterance; what per-example clipping has at the same noise"
+
 
 @dataclass(frozen=True)
 class Account:
@@ -26,6 +28,7 @@ class Account:
         sampler: its kind.
         randomness: ``reproducible`` or ``secret``.
         clipping: the block of that name as plain values: engine and rule.
+        micro_batch: epsilon of a whole micro-batch at this noise, a weaker unit, where micro-batches are clipped; else None.
     """
 
     mechanism: Mechanism
@@ -39,6 +42,7 @@ class Account:
     sampler: str
     randomness: str
     clipping: Mapping[str, Any] = field(default_factory=dict)
+    micro_batch: float | None = None
 
     @property
     def epsilon(self) -> float:
@@ -89,6 +93,7 @@ class Account:
             "accountant": self.reported,
             "accountants": self.epsilons,
             "agreement": self.agreement,
+            "micro_batch": None if self.micro_batch is None else {"epsilon": self.micro_batch, "unit": MICRO_BATCH},
             "events": self.mechanism.record(),
             "repetition": None if self.mechanism.repetition is None else asdict(self.mechanism.repetition),
             "randomness": self.randomness,

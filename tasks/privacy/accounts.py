@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
 
@@ -25,14 +25,16 @@ def spend(
     delta: float,
     target_epsilon: float | None,
     noise_multiplier: float | None,
+    moves: int = 1,
 ) -> tuple[float, Mechanism, dict[str, float]]:
-    """The noise multiplier (calibrated where a target is given), the mechanism and the upper bound of every accountant.
+    """The noise multiplier (calibrated where a target is given), the mechanism and the upper bound of every accountant. ``moves``: by how many times
+    the clip norm one unit can move the sum.
 
     Raises CalibrationError, and AccountingError where accountants contradict each other or the target is missed.
     """
 
     def mechanism_of(multiplier: float) -> Mechanism:
-        return Mechanism(sampler.releases(schedule, noise, multiplier), adjacency, repetition)
+        return Mechanism(sampler.releases(schedule, noise, multiplier / moves), adjacency, repetition)
 
     asked = {
         "mechanism": asdict(mechanism_of(1.0)),
@@ -47,8 +49,8 @@ def spend(
 
 
 def together(mechanisms: Counter[Mechanism], delta: float) -> float:
-    """Epsilon of several mechanisms composed, each as often as it is counted, not their epsilons added: by PLD, or by RDP where one is a search,
-    which only RDP accounts for.
+    """Epsilon of several mechanisms composed, each as often as it is counted, not their epsilons added: by PLD, or by RDP where one is a search or has
+    samples of fixed size, which only RDP accounts for. Where neither accounts for all of them, the two bounds are added, each at half of delta.
 
     All must be of one adjacency.
     """
@@ -57,17 +59,21 @@ def together(mechanisms: Counter[Mechanism], delta: float) -> float:
 
 
 def _composed(mechanisms: Counter[Mechanism], delta: float) -> float:
-    from tasks.privacy.accountant import epsilon
+    from tasks.privacy.accountant import accountants, epsilon
     from tasks.privacy.accountants.rdp import compose_by_rdp
 
     adjacency = next(iter(mechanisms)).adjacency
-    if any(mechanism.repetition is not None for mechanism in mechanisms):
+    by_rdp = Counter({mechanism: times for mechanism, times in mechanisms.items() if mechanism.repetition is not None or mechanism.fixed_size})
+    others = mechanisms - by_rdp
+    if by_rdp and any(accountants()["rdp"].unsupported(mechanism) is not None or mechanism.adjacency == "replace-one" for mechanism in others):
+        return compose_by_rdp(by_rdp, delta / 2) + _composed(others, delta / 2)
+    if by_rdp:
         return compose_by_rdp(mechanisms, delta)
-    counts: Counter[tuple[float, float | None]] = Counter()
+    counts: Counter[Release] = Counter()
     for mechanism, times in mechanisms.items():
         for release in mechanism.releases:
-            counts[(release.noise_multiplier, release.rate)] += release.count * times
-    releases = tuple(Release(noise, rate, count) for (noise, rate), count in counts.items())
+            counts[replace(release, count=1)] += release.count * times
+    releases = tuple(replace(release, count=count) for release, count in counts.items())
     return epsilon("pld", Mechanism(releases, adjacency), delta).high
 
 

@@ -46,12 +46,19 @@ def calibrate(mechanism_of: MechanismOf, target_epsilon: float, delta: float, ac
 
 def _by_rdp(mechanism_of: MechanismOf) -> MechanismOf:
     """The nearest mechanism that RDP, the quickest accountant, supports."""
-    return lambda noise: replace(mechanism_of(noise), adjacency="add-remove")
+
+    def nearest(noise: float) -> Mechanism:
+        mechanism = mechanism_of(noise)
+        if mechanism.fixed_size:
+            return mechanism
+        return replace(mechanism, adjacency="add-remove", releases=tuple(replace(release, limit=None, population=None) for release in mechanism.releases))
+
+    return nearest
 
 
 def _excess(mechanism: Mechanism, accountant: str) -> float:
     """About how much more RDP says of that one than the accountant of the mechanism itself."""
-    return (1.0 if accountant == "rdp" else RDP_EXCESS) / (REPLACE_EXCESS if mechanism.adjacency == "replace-one" else 1.0)
+    return (1.0 if accountant == "rdp" else RDP_EXCESS) / (REPLACE_EXCESS if mechanism.adjacency == "replace-one" and not mechanism.fixed_size else 1.0)
 
 
 def _bracket(epsilon: Callable[[float], float], target: float) -> tuple[float, float] | None:

@@ -18,13 +18,13 @@ PLACES = 20_000
 
 
 def auc_ceiling(mechanism: Mechanism) -> float | None:
-    """Upper bound on the AUC of every attack that tells members from non-members; None for a search, whose PLD is not known.
+    """Upper bound on the AUC of every attack that tells members from non-members; None for a search or samples of fixed size, whose PLD is not known.
 
     From the mechanism's whole curve of (epsilon, delta), not from one point of it: a false positive rate a leaves a false negative rate of at
     least max(1 - delta - e^epsilon a, e^-epsilon (1 - delta - a)) (Kairouz, Oh and Viswanath, ICML 2015; Dong, Roth and Su 2022). The bound
     is concave in the rates, so it holds for pools of unlike records as for one. Between neighbours by add/remove or zero-out.
     """
-    if mechanism.repetition is not None:
+    if mechanism.repetition is not None or mechanism.fixed_size:
         return None
     found = kept({"auc_ceiling": asdict(mechanism)}, lambda: {"auc": _worked_out(mechanism)}, lambda found: {"auc": float(found["auc"])})
     return float(found["auc"])

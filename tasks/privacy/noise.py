@@ -18,5 +18,10 @@ class Noise(Component, ABC):
     def runs(self, noise_multiplier: float, steps: int) -> list[tuple[float, int]]:
         """All steps as (multiplier, how many steps in a row have it): what is composed, never a mean."""
 
+    @property
+    def coefficients(self) -> tuple[float, ...]:
+        """The first column of the noise's factorization, a Toeplitz matrix with 1 on its diagonal; (1,): every step has noise of its own."""
+        return (1.0,)
+
 
 NOISES = Family("noise", "tasks.privacy.noises", Noise)

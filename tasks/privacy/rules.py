@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tasks.core.rules import Facts, Rule
+from tasks.data.rules import units_of
 from tasks.models.model import MODELS, Architecture
 from tasks.privacy.accountants.prv import LARGEST
 from tasks.privacy.engine import ENGINES, Engine
@@ -15,7 +16,8 @@ def private(facts: Facts) -> bool:
     return bool(facts.get("privacy.kind", "none") != "none")
 
 
-def _engine(facts: Facts) -> type[Engine] | None:
+def engine_of(facts: Facts) -> type[Engine] | None:
+    """The engine of a trial; None where there is none."""
     member = ENGINES.members().get(str(facts.get("privacy.clipping.engine.kind")))
     return member if member is not None and issubclass(member, Engine) else None
 
@@ -26,7 +28,7 @@ def _model(facts: Facts) -> type[Architecture] | None:
 
 
 def _tied_by_kind(facts: Facts) -> bool:
-    engine, model = _engine(facts), _model(facts)
+    engine, model = engine_of(facts), _model(facts)
     return private(facts) and engine is not None and not engine.tied_weights and model is not None and model.tied_weights
 
 
@@ -40,6 +42,11 @@ def _delta_above(facts: Facts, size: object) -> bool:
 def _prv_out_of_reach(facts: Facts) -> bool:
     plain = facts.get("privacy.sampler.kind") == "poisson" and facts.get("privacy.noise.kind") == "constant"
     return facts.get("privacy.accountant") == "prv" and (not plain or facts.get("privacy.target_epsilon", 0.0) > LARGEST)
+
+
+def _replace_one_uncounted(facts: Facts) -> bool:
+    fixed = facts.get("privacy.sampler.kind") == "fixed-size"
+    return facts.get("privacy.adjacency") == "replace-one" and facts.get("privacy.accountant") in (("prv",) if fixed else ("rdp", "prv"))
 
 
 def _base_private(facts: Facts) -> bool:
@@ -74,7 +81,7 @@ RULES = (
     ),
     Rule(
         id="PRIV-04",
-        when=lambda facts: facts.get("privacy.adjacency") == "replace-one" and facts.get("privacy.accountant") in ("rdp", "prv"),
+        when=_replace_one_uncounted,
         verdict="refuse",
         sentence="replace-one moves the sum by twice the clip norm, which this accountant does not count: write accountant: pld",
         source="dp-accounting 0.6: PLD doubles the sensitivity itself (9.997 for one Gaussian of sigma 1 at 1e-5), RDP does not (4.729)",
@@ -106,7 +113,7 @@ RULES = (
     ),
     Rule(
         id="PRIV-08",
-        when=lambda facts: _delta_above(facts, facts.get("facts.counts.train")),
+        when=lambda facts: _delta_above(facts, units_of(facts)),
         verdict="refuse",
         sentence="delta is above 1 / n for the records that there are: publishing one record at random would meet it; lower privacy.delta",
         source="Dwork and Roth 2014, section 2.3: delta must be far below 1/n",
@@ -140,7 +147,7 @@ RULES = (
     ),
     Rule(
         id="PRIV-12",
-        when=lambda facts: facts.get("facts.tied") is not None and not getattr(_engine(facts), "tied_weights", True),
+        when=lambda facts: facts.get("facts.tied") is not None and not getattr(engine_of(facts), "tied_weights", True),
         verdict="refuse",
         sentence="ghost clipping misses that two layers of this network share a weight: write privacy.clipping.engine: {kind: book-keeping}",
         source=TIED_SOURCE,
@@ -157,7 +164,7 @@ RULES = (
     ),
     Rule(
         id="PRIV-14",
-        when=lambda facts: facts.get("training.precision") == "bf16" and not getattr(_engine(facts), "half_precision", True),
+        when=lambda facts: facts.get("training.precision") == "bf16" and not getattr(engine_of(facts), "half_precision", True),
         verdict="refuse",
         sentence="ghost clipping in bf16 bounds other numbers than it sums: write training.precision: fp32, or another engine",
         source="bf16 norms err by about 0.4%, so a contribution would exceed the clip norm",

@@ -55,6 +55,19 @@ class Batches(Protocol):
     def __getitem__(self, step: int, /) -> Tensor: ...
 
 
+@dataclass(frozen=True)
+class Examples:
+    """Whose the examples are, and how many of one unit may take part in a step.
+
+    Args:
+        units: (N,) long, the unit of each example, numbered from 0 without gaps: its record, or its user.
+        most: of one unit in one step; where it has more, which they are is drawn anew.
+    """
+
+    units: Tensor
+    most: int = 1
+
+
 class Sampler(Component, ABC):
     """Base of every sampler."""
 
@@ -63,9 +76,9 @@ class Sampler(Component, ABC):
         """What an accountant composes."""
 
     @abstractmethod
-    def batches(self, records: Tensor, schedule: Schedule, key: int) -> Batches:
-        """The batches. ``records`` (N,) long names the record that each example is of: a text that was cut into windows has several
-        examples, and one of them, drawn anew, stands for it in a step. Every draw follows from (key, step).
+    def batches(self, examples: Examples, schedule: Schedule, key: int) -> Batches:
+        """The batches. A text that was cut into windows has several examples, and one of them, drawn anew, stands for it in a step. Every draw follows
+        from (key, step).
         """
 
 

@@ -6,7 +6,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Progress:
         best: best value of the early-stopping metric, or None.
         stale_epochs: epochs since the best.
         stopped: whether early stopping ended it.
+        kept: what the gradient keeps beside the weights, as a clip norm that adapts.
     """
 
     step: int = 0
@@ -38,6 +39,7 @@ class Progress:
     best: float | None = None
     stale_epochs: int = 0
     stopped: bool = False
+    kept: dict[str, float] = field(default_factory=dict)
 
 
 def weights(network: nn.Module) -> dict[str, Tensor]:

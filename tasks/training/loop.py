@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,12 @@ Gradient = Callable[[nn.Module, Tensor, int], Tensor | None]
 """Sets ``.grad`` from (network, indices, step): the seam where a privacy mechanism stands. Returns the mean loss, or None where it may not be told."""
 
 
+class Keeper(Protocol):
+    """Has numbers that change from step to step beside the weights, such as a clip norm that adapts; they may be told, and go into checkpoints."""
+
+    kept: dict[str, float]
+
+
 @dataclass
 class Loop:
     """One training.
@@ -44,6 +51,7 @@ class Loop:
         report: progress and series.
         first_step_done: told once, after the first step of this process: a training that changes the wrong weights ends at once.
         checkpoint_seconds: least time between checkpoints.
+        keeper: who has more to keep than weights, or None.
     """
 
     network: nn.Module
@@ -57,6 +65,7 @@ class Loop:
     report: Report
     first_step_done: Callable[[], None] | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+    keeper: Keeper | None = None
     progress: Progress = field(default_factory=Progress)
     best: dict[str, Tensor] = field(default_factory=dict)
 
@@ -68,6 +77,8 @@ class Loop:
     def run(self) -> Progress:
         """Train from the newest checkpoint, or from the beginning, to the end. Raises TrainingDiverged."""
         self.progress, self.best = checkpoint.load(self.folder, self.network, self.optimizer)
+        if self.keeper is not None:
+            self.keeper.kept = self.progress.kept
         self.report.rewind(self.progress.step)
         self.network.train()
         saved = time.monotonic()
@@ -99,6 +110,8 @@ class Loop:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.training.max_gradient_norm)
         self.optimizer.step()
         self.progress.step += 1
+        if self.keeper is not None:
+            self.progress.kept = self.keeper.kept
         self.progress.examples += len(indices)
         self._say(loss, rate)
         if self.evaluate is not None and self._epochs(self.progress.step) > self._epochs(step):
@@ -115,6 +128,8 @@ class Loop:
             return
         self.progress.peak_memory_mib = max(self.progress.peak_memory_mib, peak_memory_mib(self.device))
         self.report.metric("train/learning_rate", rate, self.progress.step)
+        for name, value in self.progress.kept.items():
+            self.report.metric(f"train/{name}", value, self.progress.step)
         note = f"epoch {self.progress.step / self.batches.per_epoch:.1f} of {self.training.epochs:g}"
         if loss is not None:
             value = float(loss)

@@ -12,12 +12,13 @@ from tasks.core.step import StepRun
 from tasks.models.batches import Encoded
 from tasks.models.model import Started
 from tasks.privacy.account import Account
+from tasks.privacy.engine import Engine
 from tasks.privacy.mechanisms.dp_sgd import DpSgd
 from tasks.privacy.network import check_network
 from tasks.privacy.sampler import Batches
 from tasks.training.batching import ShuffledBatches
 from tasks.training.gradients import MeanGradient, Paired, PairedGradient
-from tasks.training.loop import Gradient
+from tasks.training.loop import Gradient, Keeper
 from tasks.training.private_gradient import PrivateGradient, physical_batch
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Mechanics:
     batches: Batches
     gradient: Gradient
     close: Callable[[], None]
+    keeper: Keeper | None = None
 
 
 def mechanics(
@@ -48,19 +50,34 @@ def mechanics(
     privacy, network, schedule = config.privacy, started.network, account.schedule
     check_network(network, privacy.model_dump(mode="json"), inputs)
     started.model.open_up(network)
-    engine, rule = privacy.clipping.engine, privacy.clipping.rule
-    clipper = engine.clipper(network, rule)
+    expected = schedule.expected_batch_size
+    engine = _fitted(privacy, started, expected)
+    clipper = engine.clipper(network, privacy.clipping.rule.begin())
     clipper.loss = encoded.loss or clipper.loss
-    multipliers = (privacy.noise.multiplier(account.noise_multiplier, step, schedule.steps) for step in range(schedule.steps))
+    physical = physical_batch(run.physical_batch_size, sum(value.numel() for value in clipper.trained.values()), engine.copies)
+    clipper.at_once = physical
+    examples = privacy.unit.examples(encoded.records, encoded.users)
     gradient = PrivateGradient(
         encoded=encoded,
         clipper=clipper,
-        deviations=tuple(multiplier * rule.sensitivity for multiplier in multipliers),
-        divisor=schedule.expected_batch_size,
+        multipliers=tuple(privacy.noise.multiplier(account.noise_multiplier, step, schedule.steps) for step in range(schedule.steps)),
+        divisor=engine.contributions(expected),
         key=key,
-        physical_batch_size=physical_batch(run.physical_batch_size, sum(value.numel() for value in clipper.trained.values()), engine.copies),
+        physical_batch_size=physical,
         device=run.device,
         precision=precision,
         tell_loss=account.randomness == "reproducible",
+        sharing=engine.sharing(encoded.records, expected, key) or privacy.unit.sharing(examples),
+        correlation=privacy.noise.coefficients,
     )
-    return Mechanics(privacy.sampler.batches(encoded.records, schedule, key), gradient, clipper.close)
+    return Mechanics(privacy.sampler.batches(examples, schedule, key), gradient, clipper.close, gradient)
+
+
+def divisor_of(privacy: DpSgd, account: Account, started: Started) -> int:
+    """By what the noisy sum of a step is divided: the public number of contributions."""
+    expected = account.schedule.expected_batch_size
+    return _fitted(privacy, started, expected).contributions(expected)
+
+
+def _fitted(privacy: DpSgd, started: Started, expected: int) -> Engine:
+    return privacy.clipping.engine.fitted(started.network, started.encoder.max_tokens, expected)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from tasks.core.errors import UserError
 from tasks.core.measures import Row, share
@@ -107,7 +108,18 @@ class Trainer:
         encoded = self.teaching.encode(self.prepared, started, shape, config.training, run)
         if encoded.masking is not None:
             encoded = replace(encoded, masking=replace(encoded.masking, rate=config.training.mask_rate))
+        if self.account is not None and self.account.unit == "user":
+            encoded = replace(encoded, users=self._users()[encoded.records])
         return Trained(started, shape, encoded, precision)
+
+    def _users(self) -> Tensor:
+        """(N,) long, the user of each training record, numbered as they come. Raises TrainingError where one has none."""
+        import pandas as pd
+
+        numbers, _ = pd.factorize(self.prepared.split("train")["user"])
+        if (numbers < 0).any():
+            raise TrainingError(f"privacy.unit is the user, and {int((numbers < 0).sum())} training records name none: leave them out, or name one for each")
+        return torch.from_numpy(numbers).long()
 
     def train(self, config: TrainConfig, key: int, run: StepRun, checkpoint: Path) -> Trained:
         """From the newest checkpoint, or the beginning, to the end; all draws follow from the key. Raises TrainingError, TrainingDiverged."""
@@ -140,5 +152,6 @@ class Trainer:
             device=run.device,
             folder=checkpoint,
             report=run.report,
+            keeper=found.keeper,
             first_step_done=WeightsGuard(network, all_change=self.account is not None).check,
         )

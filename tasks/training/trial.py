@@ -16,12 +16,14 @@ from tasks.data.prepared import PreparedData
 from tasks.models.artifact import save_model
 from tasks.privacy.account import Account
 from tasks.privacy.ceiling import auc_ceiling
+from tasks.privacy.mechanisms.dp_sgd import DpSgd
 from tasks.privacy.randomness import key_of
 from tasks.training.charging import account_of
 from tasks.training.checkpoint import Progress
 from tasks.training.guards import check_saved
+from tasks.training.mechanics import divisor_of
 from tasks.training.searching import best_of
-from tasks.training.trainer import Teaching, Trainer
+from tasks.training.trainer import Teaching, Trained, Trainer
 
 if TYPE_CHECKING:
     from tasks.training.steps import TrainConfig
@@ -37,7 +39,7 @@ def train_trial(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run:
     trainer = Trainer(inputs, prepared, account, seed, teaching or Teaching())
     trained = trainer.train(config, key, run, run.checkpoint / "training") if config.search is None else best_of(trainer, config, key, run)
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
-    save_model(run.folder, trained.started, trained.shape, {"guarantee": "none"} if account is None else account.record(), data)
+    save_model(run.folder, trained.started, trained.shape, _record(config, account, trained), data)
     check_saved(trained.started.network, run.folder, trained.encoded, run.device)
     Measures((*_costs(trained.progress, account, run.device), *_privacy(account), *trainer.teaching.rows(account is not None))).save(run.folder)
     environment = {
@@ -48,6 +50,14 @@ def train_trial(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run:
         "machine": platform.machine(),
     }
     (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
+
+
+def _record(config: TrainConfig, account: Account | None, trained: Trained) -> dict[str, Any]:
+    """What ``privacy.json`` says."""
+    if account is None:
+        return {"guarantee": "none"}
+    assert isinstance(config.privacy, DpSgd)  # no other mechanism has an account that a training carries out
+    return {**account.record(), "divisor": divisor_of(config.privacy, account, trained.started)}
 
 
 def _costs(progress: Progress, account: Account | None, device: str) -> tuple[Row, ...]:
@@ -72,10 +82,19 @@ def _privacy(account: Account | None) -> tuple[Row, ...]:
     conditions = {**account.conditions, "status": "guarantee" if account.randomness == "secret" else "simulated"}
     return (
         Row(name="privacy/epsilon", value=account.epsilon, direction="lower", lowest=0, conditions=conditions),
+        *_micro_batch(account, conditions),
         Row(name="privacy/delta", value=account.delta, lowest=0, highest=1, conditions=conditions),
         Row(name="privacy/noise_multiplier", value=account.noise_multiplier, lowest=0, conditions=conditions),
         _ceiling(account, conditions),
     )
+
+
+def _micro_batch(account: Account, conditions: dict[str, str]) -> tuple[Row, ...]:
+    """Epsilon of the weaker unit, where micro-batches are clipped."""
+    if account.micro_batch is None:
+        return ()
+    weaker = {**conditions, "unit": "micro-batch", "status": "not of an example"}
+    return (Row(name="privacy/epsilon_micro_batch", value=account.micro_batch, direction="lower", lowest=0, conditions=weaker),)
 
 
 def _ceiling(account: Account, conditions: dict[str, str]) -> Row:
@@ -83,5 +102,5 @@ def _ceiling(account: Account, conditions: dict[str, str]) -> Row:
     common: dict[str, Any] = {"name": "privacy/auc_ceiling", "direction": "lower", "lowest": 0.5, "highest": 1.0, "conditions": conditions}
     value = auc_ceiling(account.mechanism)
     if value is None:
-        return Row(value=None, status="unsupported", reason="no ceiling is known for a search", **common)
+        return Row(value=None, status="unsupported", reason="no ceiling is known for a search, or for samples of fixed size", **common)
     return Row(value=value, **common)

@@ -65,7 +65,7 @@ def flat(norm: float) -> ClipRule:
 @contextmanager
 def attached(kind: str, network: nn.Module, rule: ClipRule) -> Iterator[Clipper]:
     """An engine on a network, and taken away again."""
-    engine = ENGINES.parse({"kind": kind})
+    engine = ENGINES.parse({"kind": kind, **({"layer_scales": "none"} if kind == "micro-batch" else {})})
     assert isinstance(engine, Engine)
     clipper = engine.clipper(network, rule)
     try:

@@ -265,7 +265,7 @@ def test_a_weight_that_is_used_behind_an_engine_is_told(kind: str, also_called: 
         clipped(kind, network, batch, flat(0.1))
 
 
-@pytest.mark.parametrize("kind", ["loop", "vmap"])
+@pytest.mark.parametrize("kind", ["loop", "vmap", "micro-batch"])
 def test_other_engines_see_every_use_of_a_weight(kind: str) -> None:
     network, batch = borrowed(True)
     assert farthest({name: value.double() for name, value in clipped(kind, network, batch, flat(0.1))[0].items()}, by_hand(network, batch, 0.1)[0]) < EXACT
@@ -284,5 +284,5 @@ def test_every_example_draws_a_dropout_of_its_own(name: str, kind: str, still: O
 
 def test_every_engine_was_tried() -> None:
     """Where a new one comes, it is in every test above; this one asks for a look at what it says of itself."""
-    assert ENGINE_KINDS == ["book-keeping", "loop", "opacus-ghost", "opacus-hooks", "vmap"]
-    assert HALF == ["book-keeping", "loop", "opacus-hooks", "vmap"]
+    assert ENGINE_KINDS == ["book-keeping", "loop", "micro-batch", "opacus-ghost", "opacus-hooks", "vmap"]
+    assert HALF == ["book-keeping", "loop", "micro-batch", "opacus-hooks", "vmap"]

@@ -13,7 +13,7 @@ from scipy import stats
 from torch import Tensor
 
 from tasks.privacy.noise import NOISES, Noise
-from tasks.privacy.sampler import SAMPLERS, Batches, Sampler, Schedule
+from tasks.privacy.sampler import SAMPLERS, Batches, Examples, Sampler, Schedule
 
 KEY = 2**200 + 12345
 FALSE_ALARM = 1e-6
@@ -31,7 +31,7 @@ def sampler(kind: str) -> Sampler:
 
 
 def poisson(records: int, schedule: Schedule = SCHEDULE, key: int = KEY) -> Batches:
-    return sampler("poisson").batches(torch.arange(records), schedule, key)
+    return sampler("poisson").batches(Examples(torch.arange(records)), schedule, key)
 
 
 def coins(batches: Callable[[int], Tensor], records: int = RECORDS, steps: int = STEPS) -> Coins:
@@ -123,7 +123,7 @@ def test_a_batch_may_be_empty_and_is_as_often_as_coins_say() -> None:
 @pytest.mark.parametrize("kind", ["poisson", "shuffle"])
 def test_a_draw_follows_from_key_and_step_alone(kind: str) -> None:
     records = torch.arange(RECORDS).repeat_interleave(torch.arange(RECORDS) % 3 + 1)
-    first, second, other = (sampler(kind).batches(records, SCHEDULE, key) for key in (KEY, KEY, KEY + 1))
+    first, second, other = (sampler(kind).batches(Examples(records), SCHEDULE, key) for key in (KEY, KEY, KEY + 1))
     walked = [first[step].tolist() for step in range(30)]
     torch.manual_seed(1)
     np.random.seed(1)
@@ -135,8 +135,8 @@ def test_a_draw_follows_from_key_and_step_alone(kind: str) -> None:
 def test_who_comes_last_changes_nobody_elses_coins() -> None:
     """With windows too: which one of a text is drawn does not depend on later texts."""
     for records in (torch.arange(RECORDS), torch.arange(RECORDS).repeat_interleave(torch.arange(RECORDS) % 4 + 1)):
-        with_last = sampler("poisson").batches(records, SCHEDULE, KEY)
-        without = sampler("poisson").batches(records[records < RECORDS - 1], SCHEDULE, KEY)
+        with_last = sampler("poisson").batches(Examples(records), SCHEDULE, KEY)
+        without = sampler("poisson").batches(Examples(records[records < RECORDS - 1]), SCHEDULE, KEY)
         taken = 0
         for step in range(300):
             batch = with_last[step]
@@ -151,7 +151,7 @@ WINDOWS = torch.arange(RECORDS).repeat_interleave(LENGTHS)
 
 def test_at_most_one_window_of_a_record_is_in_a_step_and_each_as_likely() -> None:
     """The records' coins as above; the windows by records of equal length."""
-    batches = sampler("poisson").batches(WINDOWS, SCHEDULE, KEY)
+    batches = sampler("poisson").batches(Examples(WINDOWS), SCHEDULE, KEY)
     first = torch.cumsum(LENGTHS, 0) - LENGTHS
     places: dict[int, list[int]] = {length: [] for length in range(1, 6)}
 
@@ -187,13 +187,13 @@ def test_coins_of_windows_instead_of_records_would_be_seen() -> None:
 
 def test_a_text_without_windows_is_passed_over() -> None:
     records = torch.tensor([0, 0, 2, 2, 2, 3])
-    batches = sampler("poisson").batches(records, Schedule(4, 4, 1), KEY)
+    batches = sampler("poisson").batches(Examples(records), Schedule(4, 4, 1), KEY)
     assert all(records[batches[step]].tolist() == [0, 2, 3] for step in range(20))
 
 
 @pytest.mark.parametrize("kind", ["poisson", "shuffle"])
 def test_no_records_give_empty_batches(kind: str) -> None:
-    batches = sampler(kind).batches(torch.zeros(0, dtype=torch.long), SCHEDULE, KEY)
+    batches = sampler(kind).batches(Examples(torch.zeros(0, dtype=torch.long)), SCHEDULE, KEY)
     assert all(len(batches[step]) == 0 for step in range(20))
 
 
@@ -203,7 +203,7 @@ def test_shuffled_passes_take_every_record_once_an_epoch(windows: bool, records:
     """In as many batches as the public size asks for, of sizes that differ by one at most."""
     each = torch.arange(records).repeat_interleave(torch.arange(records) % 3 + 1) if windows else torch.arange(records)
     schedule = Schedule(public_size, size, 3)
-    batches = sampler("shuffle").batches(each, schedule, KEY)
+    batches = sampler("shuffle").batches(Examples(each), schedule, KEY)
     per_epoch = math.ceil(public_size / size)
     orders = []
     for epoch in range(3):
@@ -220,7 +220,7 @@ def test_shuffled_passes_are_accounted_for_every_pass_that_is_begun(public_size:
     noise = NOISES.parse({"kind": "constant"})
     assert isinstance(noise, Noise)
     [release] = sampler("shuffle").releases(schedule, noise, 1.5)
-    batches = sampler("shuffle").batches(torch.arange(public_size), schedule, KEY)
+    batches = sampler("shuffle").batches(Examples(torch.arange(public_size)), schedule, KEY)
     taken = max(np.bincount(np.concatenate([batches[step].numpy() for step in range(schedule.steps)]), minlength=public_size))
     assert (release.rate, release.noise_multiplier) == (None, 1.5) and release.count >= taken
     assert max(1, round(epochs * batches.per_epoch)) == schedule.steps  # as the loop counts its steps

@@ -26,6 +26,7 @@ from tasks.federated.timeline import TIMELINES, Timeline
 from tasks.models.batches import Encoded, encode_split
 from tasks.models.model import MODELS, Started, TaskShape
 from tasks.models.probing import Probe
+from tasks.privacy.sampler import Examples
 from tasks.privacy.samplers._batches import PoissonBatches
 from tasks.training.augmentation import Augmentation, encode_augmented
 from tasks.training.steps import TrainConfig, train
@@ -116,7 +117,7 @@ def test_a_private_step_draws_at_most_one_example_of_a_record(prepare: Prepare, 
         assert records[other.batches[step]].tolist() == drawn.batches[step].tolist()
         sides |= {int(example) % 2 for example in other.batches[step]}
     assert sides == {0, 1} and isinstance(other.batches, PoissonBatches) and not drawn_twice(records, other.batches, 60)
-    assert drawn_twice(records, PoissonBatches(torch.arange(len(records)), account.schedule, 5), 60)
+    assert drawn_twice(records, PoissonBatches(Examples(torch.arange(len(records))), account.schedule, 5), 60)
 
 
 def test_without_augmentation_a_training_is_what_it_was(prepare: Prepare, new_run: NewRun, tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ class Pld(Accountant):
     library: ClassVar[str] = "dp-accounting"
 
     def unsupported(self, mechanism: Mechanism) -> str | None:
-        """Everything but the repetition of a search."""
+        """Everything but the repetition of a search, and samples of fixed size."""
+        if mechanism.fixed_size:
+            return "samples of fixed size are accounted by rdp alone"
         return "a search by random stopping is accounted by rdp alone" if mechanism.repetition is not None else None
 
     def epsilon(self, mechanism: Mechanism, delta: float) -> Bound:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from tasks.privacy.clip_rule import ROUNDING, ClipRule
+from tasks.privacy.clip_rule import ClipRule
+from tasks.privacy.clip_rules._shortened import shortened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,4 +26,4 @@ class Flat(ClipRule):
 
     def factors(self, norms: Tensor) -> Tensor:
         """min(1, C / norm), rounded down; 0 where the norm is beyond fp32."""
-        return (self.l2_clip_norm * (1 - ROUNDING) / norms.clamp(min=1e-30)).clamp(max=1.0).nan_to_num(nan=0.0)
+        return shortened(norms, self.l2_clip_norm)

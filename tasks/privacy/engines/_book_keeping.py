@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tasks.privacy.clip_rule import ClipRule
-from tasks.privacy.engine import Clipper, Piece, UnseenWeight
-from tasks.privacy.engines._layers import Call, Use, uses_of
-from tasks.privacy.engines._norms import together
+from tasks.privacy.clip_rule import Bound
+from tasks.privacy.engine import Clipper, Piece, Shares, UnseenWeight
+from tasks.privacy.engines._layers import Call, places_of, uses_of
 
 SEEN = 1e-3
 """How far, relative to its length, the sum of one example may be from its gradient by autograd; rounding is far below."""
@@ -38,7 +37,7 @@ class _Kept:
 class BookKeepingClipper(Clipper):
     """One backward pass for the gradients of outputs; norms and sums from what was kept."""
 
-    def __init__(self, network: nn.Module, rule: ClipRule) -> None:
+    def __init__(self, network: nn.Module, rule: Bound) -> None:
         super().__init__(network, rule)
         self._kept: list[_Kept] = []
         self._names = {id(parameter): name for name, parameter in self.trained.items()}
@@ -46,15 +45,14 @@ class BookKeepingClipper(Clipper):
         self._handles = [layer.register_forward_hook(self._saw) for layer in layers]
         self._watching = self._proven = False
 
-    def add(self, batch: dict[str, Tensor], sums: dict[str, Tensor]) -> Piece:
+    def add(self, batch: dict[str, Tensor], sums: dict[str, Tensor], shares: Shares | None = None) -> Piece:
         """All examples at once."""
-        losses, calls = self._passed(batch)
+        losses, calls = self._passed(batch, None if shares is None else shares.weights)
         with torch.autocast(losses.device.type, enabled=False):  # a norm in bf16 would be too short by chance
-            uses = uses_of(calls, self._names, len(losses))
-            norms = self._norms(uses, len(losses))
-            factors = self.rule.factors(norms)
+            uses = uses_of(calls, self._names, len(losses), None if shares is None else places_of(shares))
+            norms, factors = self.bounded({use.name: use.norms() for use in uses}, len(losses) if shares is None else shares.count)
             for use in uses:
-                use.add(factors, sums)
+                use.add(factors[use.name], sums)
         self._prove({name: value[-1:] for name, value in batch.items()})
         return Piece(losses.detach().float(), norms)
 
@@ -63,15 +61,16 @@ class BookKeepingClipper(Clipper):
         for handle in self._handles:
             handle.remove()
 
-    def _passed(self, batch: dict[str, Tensor]) -> tuple[Tensor, list[Call]]:
-        """(B,) losses, and every call of a layer that took part, with the gradient of its output."""
+    def _passed(self, batch: dict[str, Tensor], weights: Tensor | None = None) -> tuple[Tensor, list[Call]]:
+        """(B,) losses, and every call of a layer that took part, with the gradient of its output from the losses by their weights."""
         self._watching = True
         for parameter in self.trained.values():
             parameter.requires_grad_(False)
         try:
             losses = self.losses(batch)
             first = [call for call in self._kept if call.begins is not None]
-            found = torch.autograd.grad(losses.sum(), [call.begins for call in first if call.begins is not None], allow_unused=True) if first else ()
+            told = losses.sum() if weights is None else (losses * weights).sum()
+            found = torch.autograd.grad(told, [call.begins for call in first if call.begins is not None], allow_unused=True) if first else ()
         finally:
             self._watching = False
             kept, self._kept = self._kept, []
@@ -96,11 +95,6 @@ class BookKeepingClipper(Clipper):
             output.register_hook(call.note)  # type: ignore[no-untyped-call]
         else:
             call.begins = output.requires_grad_(True)
-
-    @staticmethod
-    def _norms(uses: list[Use], examples: int) -> Tensor:
-        found = [use.norms() for use in uses]
-        return together(found) if found else torch.zeros(examples)
 
     def _prove(self, single: dict[str, Tensor]) -> None:
         """Once, on one example: what the layers say must be its gradient. Raises UnseenWeight where some weight is used past them."""

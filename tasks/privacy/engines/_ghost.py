@@ -5,10 +5,10 @@ from __future__ import annotations
 from opacus.grad_sample.grad_sample_module_fast_gradient_clipping import GradSampleHooksFastGradientClipping
 from torch import Tensor, nn
 
-from tasks.privacy.clip_rule import ClipRule
-from tasks.privacy.engine import Clipper, Piece, UnseenWeight
+from tasks.privacy.clip_rule import Bound
+from tasks.privacy.engine import Clipper, Piece, Shares, UnseenWeight
 from tasks.privacy.engines import _samplers
-from tasks.privacy.engines._norms import norms_of, together
+from tasks.privacy.engines._norms import norms_of
 
 _samplers.register()
 
@@ -20,17 +20,19 @@ TINY = 1e-12
 class GhostClipper(Clipper):
     """One backward pass for the norms, one of the loss weighted by the clip factors for the sum."""
 
-    def __init__(self, network: nn.Module, rule: ClipRule) -> None:
+    def __init__(self, network: nn.Module, rule: Bound) -> None:
         super().__init__(network, rule)
         self._hooks = GradSampleHooksFastGradientClipping(network, batch_first=True, loss_reduction="sum", strict=False)
         self._proven = False
 
-    def add(self, batch: dict[str, Tensor], sums: dict[str, Tensor]) -> Piece:
+    def add(self, batch: dict[str, Tensor], sums: dict[str, Tensor], shares: Shares | None = None) -> Piece:
         """All examples at once."""
+        assert shares is None  # a rule refuses it
         losses = self._passed(batch)
-        norms = self._norms(len(losses))
+        norms, factors = self.bounded(self._norms(len(losses)), len(losses))
+        factor = next(iter(factors.values()))  # one for all weights: a rule refuses layers of their own
         with self.backward():
-            (losses * self.rule.factors(norms).to(losses.dtype)).sum().backward()  # type: ignore[no-untyped-call]
+            (losses * factor.to(losses.dtype)).sum().backward()  # type: ignore[no-untyped-call]
         for name, parameter in self.trained.items():
             if parameter.grad is not None:
                 sums[name] += parameter.grad.float()
@@ -52,18 +54,18 @@ class GhostClipper(Clipper):
         _samplers.forget(self.network)
         return losses
 
-    def _norms(self, examples: int) -> Tensor:
-        """(B,) over all weights, taken away; those that took no part have none. Raises UnseenWeight."""
-        found = []
+    def _norms(self, examples: int) -> dict[str, Tensor]:
+        """(B,) of each weight, taken away; those that took no part have none. Raises UnseenWeight."""
+        found = {}
         for name, parameter in self.trained.items():
             norm = getattr(parameter, "_norm_sample", None)
             if norm is not None:
-                found.append(norm.reshape(examples))
+                found[name] = norm.reshape(examples)
                 parameter._norm_sample = None  # type: ignore[attr-defined]
             elif parameter.grad is not None:
                 raise UnseenWeight(f"{name} has a gradient but no norm per example: a layer uses it without being called")
             parameter.grad = None
-        return together(found)
+        return found
 
     def _prove(self, single: dict[str, Tensor]) -> None:
         """Once, on one example, whose norms can be compared with its gradient. After a piece, whose dropout it must not change. Raises UnseenWeight."""

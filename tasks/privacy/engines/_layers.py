@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from tasks.models._linear import Intercept
-from tasks.privacy.engine import UnseenWeight
+from tasks.privacy.engine import Shares, UnseenWeight
 from tasks.privacy.engines import _samplers
 from tasks.privacy.engines._norms import norms_of
 
@@ -34,6 +34,10 @@ class Products:
         """Whether the gradients themselves are cheaper than all pairs of positions."""
         positions, wide = self.inputs.shape[1], self.inputs.shape[2] + self.outputs.shape[2]
         return WORTH * self.inputs.shape[2] * self.outputs.shape[2] < positions**2 * wide
+
+    def shared(self, places: Tensor) -> Products:
+        """Of contributions of several examples."""
+        return Products(_gathered(self.inputs, places), _gathered(self.outputs, places))
 
     def direct(self) -> Tensor:
         """(B, O, I) the gradients."""
@@ -58,6 +62,10 @@ class Rows:
     ids: Tensor
     outputs: Tensor
 
+    def shared(self, places: Tensor) -> Rows:
+        """Of contributions of several examples."""
+        return Rows(_gathered(self.ids, places), _gathered(self.outputs, places))
+
     def squares(self) -> Tensor:
         """(B, T, T) what the squared norm is the sum of."""
         return (self.outputs @ self.outputs.mT) * (self.ids.unsqueeze(2) == self.ids.unsqueeze(1))
@@ -72,6 +80,11 @@ class Whole:
     """Gradients as they are, (B, ...)."""
 
     gradients: Tensor
+
+    def shared(self, places: Tensor) -> Whole:
+        """Of contributions of several examples."""
+        padded = torch.cat([self.gradients, self.gradients.new_zeros(1, *self.gradients.shape[1:])])
+        return Whole(padded[places].sum(dim=1))
 
     def add(self, factors: Tensor, total: Tensor) -> None:
         """Weighted and summed."""
@@ -118,15 +131,35 @@ def _crossed(one: Part, other: Part) -> Tensor:
     return of_rows * (products.inputs @ rows.outputs.mT)
 
 
-def uses_of(calls: Sequence[Call], names: Mapping[int, str], examples: int) -> list[Use]:
-    """Every trained weight that a pass used, with its parts. Raises UnseenWeight for a layer that was not asked once per example."""
+def places_of(shares: Shares) -> Tensor:
+    """(U, M) which examples are of each contribution, filled up with one that is none: their number."""
+    examples = len(shares.owners)
+    lengths = torch.bincount(shares.owners, minlength=shares.count)
+    order = torch.argsort(shares.owners, stable=True)
+    first = torch.cumsum(lengths, 0) - lengths
+    columns = torch.arange(int(lengths.max()) if examples else 0, device=order.device)
+    places = (first.unsqueeze(1) + columns).clamp(max=max(0, examples - 1))
+    return torch.where(columns < lengths.unsqueeze(1), order[places], examples)
+
+
+def _gathered(values: Tensor, places: Tensor) -> Tensor:
+    """(U, M T, ...) the positions (B, T, ...) of a contribution's examples one after the other; nothing where there is none."""
+    padded = torch.cat([values, values.new_zeros(1, *values.shape[1:])])
+    return padded[places].flatten(1, 2)
+
+
+def uses_of(calls: Sequence[Call], names: Mapping[int, str], examples: int, places: Tensor | None = None) -> list[Use]:
+    """Every trained weight that a pass used, with its parts, of each example or of each contribution of several (``places``).
+
+    Raises UnseenWeight for a layer that was not asked once per example.
+    """
     parts: dict[str, list[Part]] = {}
     turned: set[str] = set()
     for layer, inputs, gradient in calls:
         if len(gradient) != examples:
             raise UnseenWeight(f"{type(layer).__name__}: it was asked about {len(gradient)} rows for {examples} examples, so they cannot be told apart")
         for name, part in _known(layer)(layer, inputs, gradient.float(), names):
-            parts.setdefault(name, []).append(part)
+            parts.setdefault(name, []).append(part if places is None else part.shared(places))
         if isinstance(layer, Conv1D):
             turned |= {names[id(layer.weight)]} if id(layer.weight) in names else set()
     return [Use(name, _joined(found), name in turned) for name, found in parts.items()]

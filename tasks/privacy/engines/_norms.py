@@ -13,7 +13,7 @@ CHUNK = 256
 
 def norms_of(gradients: Iterable[Tensor]) -> Tensor:
     """(B,) fp32 L2 norm of each example over all weights, from per-example gradients (B, ...)."""
-    return together([_norms(value.flatten(1)) for value in gradients])
+    return together([norm_of(value) for value in gradients])
 
 
 def together(norms: list[Tensor]) -> Tensor:
@@ -22,8 +22,9 @@ def together(norms: list[Tensor]) -> Tensor:
     return found.float()
 
 
-def _norms(rows: Tensor) -> Tensor:
-    """(B,) fp64 norms of rows (B, P): of chunks in fp32, of the chunks' norms in fp64."""
+def norm_of(gradients: Tensor) -> Tensor:
+    """(B,) fp64 norms of gradients (B, ...): of chunks in fp32, of the chunks' norms in fp64."""
+    rows = gradients.flatten(1)
     whole = rows.shape[1] - rows.shape[1] % CHUNK
     chunks = rows[:, :whole].float().reshape(len(rows), whole // CHUNK, CHUNK)
     parts = [torch.linalg.vector_norm(chunks, dim=2), torch.linalg.vector_norm(rows[:, whole:].float(), dim=1, keepdim=True)]

@@ -9,7 +9,7 @@ from tasks.privacy.engine import Clipper, Engine
 if TYPE_CHECKING:
     from torch import nn
 
-    from tasks.privacy.clip_rule import ClipRule
+    from tasks.privacy.clip_rule import Bound
 
 
 class BookKeeping(Engine):
@@ -19,10 +19,11 @@ class BookKeeping(Engine):
     """
 
     copies: ClassVar[bool] = False
+    shares: ClassVar[bool] = True
 
     kind: Literal["book-keeping"]
 
-    def clipper(self, network: nn.Module, rule: ClipRule) -> Clipper:
+    def clipper(self, network: nn.Module, rule: Bound) -> Clipper:
         """Hooks on every layer with trained weights."""
         from tasks.privacy.engines._book_keeping import BookKeepingClipper
 

@@ -9,17 +9,18 @@ from tasks.privacy.engine import Clipper, Engine
 if TYPE_CHECKING:
     from torch import nn
 
-    from tasks.privacy.clip_rule import ClipRule
+    from tasks.privacy.clip_rule import Bound
 
 
 class Loop(Engine):
     """One forward and one backward pass per example. Slow, and right for every network."""
 
     copies: ClassVar[bool] = False
+    shares: ClassVar[bool] = True
 
     kind: Literal["loop"]
 
-    def clipper(self, network: nn.Module, rule: ClipRule) -> Clipper:
+    def clipper(self, network: nn.Module, rule: Bound) -> Clipper:
         """Nothing is attached."""
         from tasks.privacy.engines._loop import LoopClipper
 

@@ -9,7 +9,7 @@ from tasks.privacy.engine import Clipper, Engine
 if TYPE_CHECKING:
     from torch import nn
 
-    from tasks.privacy.clip_rule import ClipRule
+    from tasks.privacy.clip_rule import Bound
 
 
 class OpacusGhost(Engine):
@@ -22,10 +22,11 @@ class OpacusGhost(Engine):
     tied_weights: ClassVar[bool] = False
     half_precision: ClassVar[bool] = False
     copies: ClassVar[bool] = False
+    layers: ClassVar[bool] = False
 
     kind: Literal["opacus-ghost"]
 
-    def clipper(self, network: nn.Module, rule: ClipRule) -> Clipper:
+    def clipper(self, network: nn.Module, rule: Bound) -> Clipper:
         """Hooks on every layer with trained weights."""
         from tasks.privacy.engines._ghost import GhostClipper
 

@@ -9,7 +9,7 @@ from tasks.privacy.engine import Clipper, Engine
 if TYPE_CHECKING:
     from torch import nn
 
-    from tasks.privacy.clip_rule import ClipRule
+    from tasks.privacy.clip_rule import Bound
 
 
 class OpacusHooks(Engine):
@@ -17,7 +17,7 @@ class OpacusHooks(Engine):
 
     kind: Literal["opacus-hooks"]
 
-    def clipper(self, network: nn.Module, rule: ClipRule) -> Clipper:
+    def clipper(self, network: nn.Module, rule: Bound) -> Clipper:
         """Hooks on every layer with trained weights."""
         from tasks.privacy.engines._hooks import HooksClipper
 

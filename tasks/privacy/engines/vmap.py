@@ -9,7 +9,7 @@ from tasks.privacy.engine import Clipper, Engine
 if TYPE_CHECKING:
     from torch import nn
 
-    from tasks.privacy.clip_rule import ClipRule
+    from tasks.privacy.clip_rule import Bound
 
 
 class Vmap(Engine):
@@ -17,7 +17,7 @@ class Vmap(Engine):
 
     kind: Literal["vmap"]
 
-    def clipper(self, network: nn.Module, rule: ClipRule) -> Clipper:
+    def clipper(self, network: nn.Module, rule: Bound) -> Clipper:
         """Nothing is attached."""
         from tasks.privacy.engines._vmap import VmapClipper
 

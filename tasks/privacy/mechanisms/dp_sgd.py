@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.core.component import Component, Family, OneOf
+from tasks.core.errors import UserError
 from tasks.privacy.account import Account
 from tasks.privacy.accounts import spend
 from tasks.privacy.clip_rule import CLIP_RULES, ClipRule
@@ -35,6 +36,12 @@ class Clipping(BaseModel):
     engine: Annotated[Engine, OneOf(ENGINES)] = _default(ENGINES, "book-keeping")
     rule: Annotated[ClipRule, OneOf(CLIP_RULES)] = _default(CLIP_RULES, "flat")
 
+    @model_validator(mode="after")
+    def _one_division(self) -> Clipping:
+        if getattr(self.engine, "layer_scales", "none") != "none" and self.rule.layer_scales != "none":
+            raise ValueError("engine micro-batch divides the clip norm among layers by itself: give it layer_scales: none, or another rule than per-layer")
+        return self
+
 
 class DpSgd(Privacy):
     """Differentially private SGD (Abadi et al., CCS 2016): each contribution is clipped, a random sample summed, Gaussian noise added.
@@ -43,7 +50,13 @@ class DpSgd(Privacy):
     is noise multiplier times clip norm, on the sum; then the sum is divided by ``training.expected_batch_size``.
     """
 
-    metrics: ClassVar[tuple[str, ...]] = ("privacy/epsilon", "privacy/delta", "privacy/noise_multiplier", "privacy/auc_ceiling")
+    metrics: ClassVar[tuple[str, ...]] = (
+        "privacy/epsilon",
+        "privacy/epsilon_micro_batch",
+        "privacy/delta",
+        "privacy/noise_multiplier",
+        "privacy/auc_ceiling",
+    )
 
     kind: Literal["dp-sgd"]
     target_epsilon: float | None = Field(default=None, gt=0, le=1000, description="Noise is calibrated to stay at or below it; or give noise_multiplier.")
@@ -74,8 +87,10 @@ class DpSgd(Privacy):
         schedule = self.schedule(setting)
         delta = self.delta or 1 / (10 * schedule.public_size)
         repetition = None if setting.search is None else setting.search.repetition
-        amount = (self.target_epsilon, self.noise_multiplier)
-        multiplier, mechanism, epsilons = spend(self.sampler, self.noise, schedule, self.adjacency, repetition, self.accountant, delta, *amount)
+        moves = self.clipping.engine.moves
+        public = (self.sampler, self.noise, schedule, self.adjacency, repetition, self.accountant, delta)
+        multiplier, mechanism, epsilons = spend(*public, self.target_epsilon, self.noise_multiplier, moves)
+        self._check_count(schedule, multiplier)
         return Account(
             mechanism=mechanism,
             schedule=schedule,
@@ -88,4 +103,17 @@ class DpSgd(Privacy):
             sampler=self.sampler.kind,
             randomness=setting.randomness,
             clipping=self.clipping.model_dump(mode="json"),
+            micro_batch=spend(*public, None, multiplier)[2][self.accountant] if moves > 1 else None,
         )
+
+    def _check_count(self, schedule: Schedule, noise_multiplier: float) -> None:
+        """Raises CountTooDear where a rule that adapts has no noise left for the sum."""
+        try:
+            for multiplier, _ in self.noise.runs(noise_multiplier, schedule.steps):
+                self.clipping.rule.sum_multiplier(multiplier, schedule.expected_batch_size)
+        except ValueError as error:
+            raise CountTooDear(f"privacy.clipping.rule: {error}") from None
+
+
+class CountTooDear(UserError):
+    """The count of an adaptive clip rule costs more than the whole training may."""

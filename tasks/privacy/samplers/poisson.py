@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from tasks.privacy.mechanism import Release
-from tasks.privacy.sampler import Batches, Sampler, Schedule
+from tasks.privacy.sampler import Batches, Examples, Sampler, Schedule
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from tasks.privacy.noise import Noise
 
 
@@ -22,8 +20,8 @@ class Poisson(Sampler):
         """Sampled Gaussians."""
         return tuple(Release(multiplier, schedule.rate, count) for multiplier, count in noise.runs(noise_multiplier, schedule.steps))
 
-    def batches(self, records: Tensor, schedule: Schedule, key: int) -> Batches:
+    def batches(self, examples: Examples, schedule: Schedule, key: int) -> Batches:
         """A coin per record and step."""
         from tasks.privacy.samplers._batches import PoissonBatches
 
-        return PoissonBatches(records, schedule, key)
+        return PoissonBatches(examples, schedule, key)

@@ -6,11 +6,9 @@ import math
 from typing import TYPE_CHECKING, Literal
 
 from tasks.privacy.mechanism import Release
-from tasks.privacy.sampler import Batches, Sampler, Schedule
+from tasks.privacy.sampler import Batches, Examples, Sampler, Schedule
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from tasks.privacy.noise import Noise
 
 
@@ -28,8 +26,8 @@ class Shuffle(Sampler):
         least = min(multiplier for multiplier, _ in noise.runs(noise_multiplier, schedule.steps))
         return (Release(least, None, math.ceil(schedule.steps / math.ceil(schedule.per_epoch))),)
 
-    def batches(self, records: Tensor, schedule: Schedule, key: int) -> Batches:
+    def batches(self, examples: Examples, schedule: Schedule, key: int) -> Batches:
         """A permutation per epoch, cut into as many batches as the public size asks for."""
         from tasks.privacy.samplers._batches import ShuffledPasses
 
-        return ShuffledPasses(records, schedule, key)
+        return ShuffledPasses(examples, schedule, key)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+from tasks.privacy.sampler import Examples
 from tasks.privacy.unit import Unit
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Example(Unit):
@@ -13,3 +17,10 @@ class Example(Unit):
     level: ClassVar[str] = "example-level"
 
     kind: Literal["example"]
+
+    def examples(self, records: Tensor, users: Tensor | None) -> Examples:
+        """By record."""
+        return Examples(records)
+
+    def sharing(self, examples: Examples) -> None:
+        """Nothing is shared."""
