@@ -67,23 +67,44 @@ def rules(*ids: str) -> Rules:
 
 ACCOUNT, ACCOUNTING, ENGINE = (f"tests/privacy/test_{name}.py" for name in ("account", "accounting", "engines"))
 GRADIENT, COMPARING = "tests/training/test_private_gradient.py", "tests/comparison/test_comparing.py"
+CLIP, MICRO, DRAWS = (f"tests/privacy/test_{name}.py" for name in ("clip_rules", "micro_batch", "samplers"))
 THRESHOLD = "tests/attacks/test_loss_threshold.py"
 TEXTS = Waits("kind of study", "text-privatization")
 
 ROWS = (
     Row("epsilon without unit, adjacency, delta, accountant", "refuse", (Construction(ACCOUNT, "test_the_tag_holds_every_condition"),)),
     Row("shuffle / fixed batches + Poisson accounting", "refuse", (rules("PRIV-02", "PRIV-03"),)),
-    Row("fixed-size sampling + add/remove", "refuse", (Waits("sampler", "fixed"),)),
-    Row("un-halved multiplier, REPLACE_ONE, RDP or WOR event", "refuse", (rules("PRIV-04"), Waits("sampler", "fixed"))),
+    Row("fixed-size sampling + add/remove", "refuse", (rules("PRIV-26", "PRIV-27"),)),
+    Row(
+        "un-halved multiplier, REPLACE_ONE, RDP or WOR event",
+        "refuse",
+        (rules("PRIV-04"), Construction(SAMPLERS_, "test_a_sample_of_fixed_size_takes_half_the_multiplier")),
+    ),
     Row(
         "divisor from len(dataset); weighted sampler + uniform q",
         "refuse",
         (rules("PRIV-01"), Construction(GRADIENT, "test_nothing_follows_from_the_number_of_records"), Waits("sampler", "weight")),
     ),
-    Row("micro-batch + un-halved sigma; sequential slicing", "refuse", (Waits("engine", "micro"), Waits("sampler", "micro"))),
-    Row('unit "micro-batch" shown as example-level', "label", (Waits("unit", "micro"), Waits("engine", "micro"))),
-    Row("bound or scale from raw private norms; uncharged adaptive clip", "refuse", (Waits("clip rule", "quantile"), Waits("clip rule", "adaptive"))),
-    Row("AUTO-S with a max_grad_norm", "refuse", (Construction("tests/privacy/test_clip_rules.py", "test_automatic_clipping_has_no_norm_to_give"),)),
+    Row(
+        "micro-batch + un-halved sigma; sequential slicing",
+        "refuse",
+        (
+            Construction(MICRO, "test_epsilon_is_that_of_half_the_noise_and_the_weaker_unit_is_told_beside_it"),
+            Construction(MICRO, "test_a_hash_moves_one_micro_batch_and_sequential_chunks_move_all"),
+            Waits("sampler", "micro"),
+        ),
+    ),
+    Row('unit "micro-batch" shown as example-level', "label", (rules("PRIV-25"), Waits("unit", "micro"))),
+    Row(
+        "bound or scale from raw private norms; uncharged adaptive clip",
+        "refuse",
+        (
+            Construction(CLIP, "test_the_count_is_charged"),
+            Construction(CLIP, "test_a_count_that_costs_more_than_there_is_is_told"),
+            Construction(MICRO, "test_layers_are_clipped_to_their_shares"),
+        ),
+    ),
+    Row("AUTO-S with a max_grad_norm", "refuse", (Construction(CLIP, "test_automatic_clipping_has_no_norm_to_give"),)),
     Row(
         "schedule + mean sigma; per-worker noise without seed rule",
         "refuse",
@@ -140,12 +161,12 @@ FAMILIES: Mapping[str, Callable[[], Iterable[str]]] = {
 
 CONSIDERED: Mapping[str, frozenset[str]] = {
     "attack": frozenset({"loss-threshold"}),
-    "clip rule": frozenset({"automatic", "flat"}),
-    "engine": frozenset({"book-keeping", "loop", "opacus-ghost", "opacus-hooks", "vmap"}),
+    "clip rule": frozenset({"adaptive-quantile", "automatic", "flat", "per-layer"}),
+    "engine": frozenset({"book-keeping", "loop", "micro-batch", "opacus-ghost", "opacus-hooks", "vmap"}),
     "mechanism": frozenset({"dp-sgd", "none"}),
-    "noise": frozenset({"constant", "exponential", "linear", "step"}),
-    "sampler": frozenset({"poisson", "shuffle"}),
-    "unit": frozenset({"example"}),
+    "noise": frozenset({"banded", "constant", "exponential", "linear", "step"}),
+    "sampler": frozenset({"cyclic", "fixed-size", "poisson", "shuffle", "truncated-poisson"}),
+    "unit": frozenset({"example", "user"}),
 }
 """Members with which every row was gone through. Before a new one is added here, ask of each row whether it makes it possible."""
 

@@ -37,8 +37,15 @@ def engine(kind: str) -> Values:
     return {"engine": {"kind": kind}}
 
 
-def clipped_by(kind: str, **others: Any) -> Values:
-    return private({"clipping": engine(kind)}, **others)
+def clipped_by(kind: str, rule: str = "flat", **others: Any) -> Values:
+    return private({"clipping": {**engine(kind), "rule": {"kind": rule}}}, **others)
+
+
+def in_turn(separation: int, bands: int = 1, rule: str = "flat") -> Values:
+    """A trial of ten groups that take turns."""
+    noise = {"kind": "banded", "bands": bands} if bands > 1 else {"kind": "constant"}
+    parts = {"sampler": {"kind": "cyclic", "separation": separation}, "noise": noise, "clipping": {"rule": {"kind": rule}}}
+    return private(parts, training={"expected_batch_size": 100})
 
 
 def built(kind: str = "opacus-ghost", **facts: Any) -> Values:
@@ -88,6 +95,8 @@ def tonight(labels: list[str], incomparable: str = "refuse", role: str = "candid
 
 
 SHUFFLE = {"sampler": {"kind": "shuffle"}}
+FIXED = {"sampler": {"kind": "fixed-size"}}
+BY_USER = {"unit": {"kind": "user"}}
 SEARCH = {"kind": "random-stopping"}
 ATTACKS = [{"kind": "loss-threshold"}]
 
@@ -170,6 +179,19 @@ CASES: dict[str, tuple[Values, Values]] = {
         private(randomness="secret"),
         private(randomness="secret", data={"kind": "clinc150", "public_size": 1000, "population": "clinc-speakers"}),
     ),
+    "PRIV-25": (clipped_by("micro-batch"), clipped_by("book-keeping")),
+    "PRIV-26": (private({**FIXED, "accountant": "rdp"}), private({**FIXED, "adjacency": "replace-one", "accountant": "rdp"})),
+    "PRIV-27": (private(FIXED, facts={"counts": {"train": 999}}), private(FIXED, facts={"counts": {"train": 1000}})),
+    "PRIV-28": (in_turn(11), in_turn(10)),
+    "PRIV-29": (in_turn(7, bands=8), in_turn(8, bands=8)),
+    "PRIV-30": (in_turn(8, bands=8, rule="adaptive-quantile"), in_turn(8, bands=8, rule="flat")),
+    "PRIV-31": (clipped_by("opacus-ghost", "per-layer"), clipped_by("book-keeping", "per-layer")),
+    "PRIV-32": (private({**BY_USER, "clipping": engine("opacus-hooks")}), private({**BY_USER, "clipping": engine("book-keeping")})),
+    "PRIV-33": (private(BY_USER, facts={"counts": {"train": 9}}), private(BY_USER, facts={"counts": {"train": 9}, "users": {"train": 3}})),
+    "PRIV-34": (
+        private(BY_USER, data={"kind": "ubuntu-irc", "public_size": 1000, "attack_holdout": 100}),
+        private(BY_USER, data={"kind": "ubuntu-irc", "public_size": 1000}),
+    ),
     "STUDY-01": ({"randomness": "secret", "privacy": {"kind": "none"}}, {"randomness": "secret", "privacy": {"kind": "dp-sgd"}}),
     "TEXT-01": (learnt_on("clinc150"), learnt_on("wikitext-2")),
     "TRAIN-01": (trained_with("augmentation", "joint"), trained_with("augmentation", "intent")),
@@ -250,7 +272,13 @@ def test_every_stage_has_a_rule() -> None:
         ("PRIV-06", private({"accountant": "prv", "adjacency": "zero-out", **SHUFFLE})),
         ("PRIV-06", private({"accountant": "prv", "noise": {"kind": "falling"}})),
         ("PRIV-08", private({"delta": None}, facts={"counts": {"train": 10_001}})),
+        ("PRIV-04", private({**FIXED, "adjacency": "replace-one", "accountant": "prv"})),
+        ("PRIV-08", private({"delta": 1e-3, **BY_USER}, facts={"counts": {"train": 9}, "users": {"train": 1001}})),
         ("PRIV-17", built(base={"private": None, "guarantee": "none"})),
+        ("PRIV-26", private({**FIXED, "adjacency": "replace-one"})),
+        ("PRIV-27", private({"sampler": {"kind": "truncated-poisson"}}, facts={"counts": {"train": 1001}})),
+        ("PRIV-29", private({"noise": {"kind": "banded", "bands": 2}})),
+        ("PRIV-32", private({**BY_USER, "clipping": engine("micro-batch")})),
         ("PRIV-19", private({"accountant": "prv"}, search=SEARCH)),
     ],
 )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
@@ -16,17 +20,21 @@ from tasks.privacy.account import Account
 from tasks.privacy.privacy import Setting
 from tasks.training.mechanics import Mechanics, mechanics
 from tasks.training.private_gradient import PrivateGradient
-from tasks.training.steps import TrainConfig
+from tasks.training.steps import TrainConfig, train
 from tasks.training.trainer import Trained, Trainer
-from tests.training.trainings import ADAMW, BERT, BILSTM, DATA, GPT2
+from tests.training.trainings import ADAMW, BERT, BILSTM, DATA, GPT2, Killed
 
 PUBLIC_SIZE = 120
+SEED = 3
 KINDS: dict[str, tuple[str, dict[str, Any], str]] = {
     "bilstm": ("joint", BILSTM, "opacus-ghost"),
     "bert": ("intent", BERT, "opacus-hooks"),
     "gpt2": ("lm", GPT2, "opacus-hooks"),
 }
 """Task, model and engine."""
+
+
+Begun = tuple[Account, Trained, Mechanics, PrivateGradient]
 
 
 def block(task: str, **fields: Any) -> dict[str, Any]:
@@ -51,7 +59,7 @@ def account_of(settings: TrainConfig, data: PreparedData) -> Account:
     return found
 
 
-def begun(settings: TrainConfig, data: PreparedData, run: StepRun, key: int = 5, seed: int = 3) -> tuple[Account, Trained, Mechanics, PrivateGradient]:
+def begun(settings: TrainConfig, data: PreparedData, run: StepRun, key: int = 5, seed: int = SEED) -> Begun:
     """A training as a new process sets it up, before its first step."""
     account = account_of(settings, data)
     trained = Trainer({}, data, account, seed).begin(settings, run)
@@ -75,3 +83,47 @@ def neighbour(data: PreparedData, folder: Path, change: int) -> PreparedData:
     """The data without its last record (-1), or with one more (1)."""
     records = data.split("train")
     return with_records(data, folder, records.iloc[:-1] if change < 0 else pd.concat([records, data.split("test").iloc[:1]], ignore_index=True))
+
+
+def done(settings: TrainConfig, data: PreparedData, run: StepRun, seed: int = SEED) -> dict[str, Tensor]:
+    """The weights of the artifact that a training leaves in the run's folder."""
+    train(settings, {"data": data.folder}, seed, run)
+    return load_file(run.folder / "model.safetensors")
+
+
+Asked = Callable[[PrivateGradient, nn.Module, Tensor, int], Tensor | None]
+
+
+KEPT = PrivateGradient.__call__
+
+
+def killed_at(step: int) -> Asked:
+    def found(gradient: PrivateGradient, network: nn.Module, indices: Tensor, at: int) -> Tensor | None:
+        if at == step:
+            raise Killed
+        return KEPT(gradient, network, indices, at)
+
+    return found
+
+
+def killed(settings: TrainConfig, data: PreparedData, run: StepRun, step: int) -> None:
+    """A training whose process ends when it comes to a step."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PrivateGradient, "__call__", killed_at(step))
+        with pytest.raises(Killed):
+            done(settings, data, run)
+
+
+def same_work(run: StepRun) -> StepRun:
+    """The run of a process that goes on with the same checkpoint: the unfinished result is thrown away, global state is another."""
+    shutil.rmtree(run.folder)
+    run.folder.mkdir()
+    torch.manual_seed(99)
+    return run
+
+
+def asked(gradient: PrivateGradient, network: nn.Module, indices: Tensor, step: int) -> dict[str, Tensor]:
+    """The update of a step."""
+    network.zero_grad()
+    gradient(network, indices, step)
+    return {name: value.grad.clone() for name, value in network.named_parameters() if value.grad is not None}

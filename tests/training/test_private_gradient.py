@@ -11,20 +11,17 @@ from typing import Any
 import pytest
 import torch
 from scipy import stats
-from torch import Tensor, nn
+from torch import Tensor
 
 from tasks.core.step import StepRun
-from tasks.privacy.account import Account
 from tasks.privacy.clip_rules.flat import Flat
 from tasks.privacy.engine import ENGINES, Engine
-from tasks.training.mechanics import Mechanics
 from tasks.training.private_gradient import PrivateGradient, physical_batch
 from tasks.training.steps import train
-from tasks.training.trainer import Trained
 from tests.conftest import NewRun, Prepare
 from tests.models.samples import farthest
 from tests.privacy.clipping import clipped, flat, size
-from tests.training.private import KINDS, begun, block, config, neighbour
+from tests.training.private import KINDS, Begun, asked, begun, block, config, neighbour
 from tests.training.trainings import BILSTM
 
 FALSE_ALARM = 1e-6
@@ -42,19 +39,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-Begun = tuple[Account, Trained, Mechanics, PrivateGradient]
-
-
 def still(prepare: Prepare, run: StepRun, engine: str = "opacus-ghost", key: int = 5, randomness: str = "reproducible") -> Begun:
     """Without dropout: what is summed can be had from another engine."""
     return begun(config(STILL, engine, randomness, norm=NORM), prepare(block("joint")), run, key)
-
-
-def asked(gradient: PrivateGradient, network: nn.Module, indices: Tensor, step: int) -> dict[str, Tensor]:
-    """The update of a step."""
-    network.zero_grad()
-    gradient(network, indices, step)
-    return {name: value.grad.clone() for name, value in network.named_parameters() if value.grad is not None}
 
 
 def mechanism_of(made: Begun, epochs: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from tasks.core.graph import Call
 from tasks.core.measures import Measures
-from tasks.core.step import StepRun
 from tasks.core.store import Store, open_store
 from tasks.data.prepared import PreparedData
 from tasks.models.architectures.bilstm import BiLstm
@@ -32,10 +31,8 @@ from tasks.training.private_gradient import PrivateGradient
 from tasks.training.steps import TRAIN, TrainConfig, train
 from tests.conftest import NewRun, Prepare
 from tests.models.samples import publish
-from tests.training.private import KINDS, account_of, block, config
-from tests.training.trainings import BILSTM, Clock, Killed, equal
-
-SEED = 3
+from tests.training.private import KEPT, KINDS, SEED, account_of, block, config, done, killed, killed_at, same_work
+from tests.training.trainings import BILSTM, Clock, equal
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -44,12 +41,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASSAY_HOME", str(tmp_path_factory.mktemp("home")))
         yield
-
-
-def done(settings: TrainConfig, data: PreparedData, run: StepRun, seed: int = SEED) -> dict[str, Tensor]:
-    """The weights of the artifact that a training leaves in the run's folder."""
-    train(settings, {"data": data.folder}, seed, run)
-    return load_file(run.folder / "model.safetensors")
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
@@ -97,16 +88,10 @@ def test_trained_weights_change_and_frozen_ones_do_not(engine: str, fields: dict
     assert changed == {name for name, value in begun.named_parameters() if value.requires_grad} < set(ended)
 
 
-Gradient = Callable[[PrivateGradient, nn.Module, Tensor, int], Tensor | None]
-
-
 def frozen_moved(gradient: PrivateGradient, network: nn.Module, indices: Tensor, step: int) -> Tensor | None:
     with torch.no_grad():
         next(value for value in network.parameters() if not value.requires_grad).view(-1)[0] += 1e-3
     return KEPT(gradient, network, indices, step)
-
-
-KEPT = PrivateGradient.__call__
 
 
 def altered(*given: Any) -> None:
@@ -134,31 +119,6 @@ def test_guards_end_a_training_that_does_not_do_what_it_says(
     settings = config(adapted(source, frozen=["embeddings"]), "opacus-hooks", training={"epochs": 0.2})
     with pytest.raises(TrainingGuard, match=line):
         done(settings, prepare(block("intent")), new_run())
-
-
-def killed_at(step: int) -> Gradient:
-    def found(gradient: PrivateGradient, network: nn.Module, indices: Tensor, at: int) -> Tensor | None:
-        if at == step:
-            raise Killed
-        return KEPT(gradient, network, indices, at)
-
-    return found
-
-
-def killed(settings: TrainConfig, data: PreparedData, run: StepRun, step: int) -> None:
-    """A training whose process ends when it comes to a step."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PrivateGradient, "__call__", killed_at(step))
-        with pytest.raises(Killed):
-            done(settings, data, run)
-
-
-def same_work(run: StepRun) -> StepRun:
-    """The run of a process that goes on with the same checkpoint: the unfinished result is thrown away, global state is another."""
-    shutil.rmtree(run.folder)
-    run.folder.mkdir()
-    torch.manual_seed(99)
-    return run
 
 
 @pytest.mark.parametrize("randomness", ["reproducible", "secret"])
