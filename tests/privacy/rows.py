@@ -78,7 +78,7 @@ ROWS = (
     Row(
         "un-halved multiplier, REPLACE_ONE, RDP or WOR event",
         "refuse",
-        (rules("PRIV-04"), Construction(SAMPLERS_, "test_a_sample_of_fixed_size_takes_half_the_multiplier")),
+        (rules("PRIV-04"), Construction(DRAWS, "test_a_sample_of_fixed_size_takes_half_the_multiplier")),
     ),
     Row(
         "divisor from len(dataset); weighted sampler + uniform q",
