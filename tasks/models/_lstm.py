@@ -8,7 +8,7 @@ time, so the gradients of both maps are those of an LSTM.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -28,13 +28,12 @@ class LstmDirection(nn.Module):
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """States (B, L, H) of inputs (B, L, D). A padded position keeps the state and gives zero, as a packed sequence does."""
-        if self.reverse:
-            inputs, mask = inputs.flip(1), mask.flip(1)
         before = self.ih(inputs)
+        weight = self.hh.weight.detach()
         with torch.no_grad():
-            previous = _states_before(before.detach(), self.hh.weight.detach(), self.hh.bias.detach(), mask)
-        states: Tensor = Recurrence.apply(before + self.hh(previous), self.hh.weight.detach(), mask)  # type: ignore[no-untyped-call]
-        return states.flip(1) if self.reverse else states
+            run = unrolled(before.detach(), weight, self.hh.bias.detach(), mask, self.reverse)
+        states: Tensor = Recurrence.apply(before + self.hh(run.previous), weight, mask, self.reverse, *run)  # type: ignore[no-untyped-call]
+        return states
 
 
 class BiLstmLayer(nn.Module):
@@ -56,82 +55,91 @@ class BiLstmLayer(nn.Module):
         return states
 
 
+class Run(NamedTuple):
+    """What a direction comes to: the state that each step begins with, states (zero at padding), cells before each step and their squashed values after
+    it, all (B, L, H), and the four gates (B, L, 4H).
+    """
+
+    previous: Tensor
+    states: Tensor
+    cells: Tensor
+    squashed: Tensor
+    gates: Tensor
+
+
 class Recurrence(torch.autograd.Function):
-    """What is left of an LSTM when its gates' sums are given: cells and states, step after step."""
+    """What is left of an LSTM when its gates' sums are given: they have no weights to learn, and its states are known already."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(gates: Tensor, recurrent: Tensor, mask: Tensor) -> Tensor:
-        """States (B, L, H) of gates (B, L, 4H)."""
-        return _unrolled(gates, mask)[0]
+    def forward(sums: Tensor, recurrent: Tensor, mask: Tensor, reverse: bool, *run: Tensor) -> Tensor:
+        """States (B, L, H) of the gates' sums (B, L, 4H)."""
+        return Run(*run).states.clone()
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        """Backward needs the gates and the recurrent weights."""
-        ctx.save_for_backward(*inputs)
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Backward needs the recurrent weights and the run."""
+        _, recurrent, mask, ctx.reverse, *run = inputs
+        ctx.save_for_backward(recurrent, mask, *run)
 
     @staticmethod
-    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, ...]:
         """Backpropagation through time (Werbos 1990): the gradient of every gate's sum, through later steps too."""
-        gates, recurrent, mask = ctx.saved_tensors
-        return _through_time(gates, recurrent, mask, outputs[0]), None, None
+        recurrent, mask, *run = ctx.saved_tensors
+        return (_through_time(Run(*run), recurrent, mask, ctx.reverse, outputs[0]), *[None] * (3 + len(run)))
 
 
-def _states_before(before: Tensor, recurrent: Tensor, bias: Tensor, mask: Tensor) -> Tensor:
-    """The state (B, L, H) that each step begins with, from the inputs' part of the gates (B, L, 4H)."""
-    hidden = before.new_zeros(before.shape[0], recurrent.shape[1])
+def unrolled(before: Tensor, recurrent: Tensor, bias: Tensor, mask: Tensor, reverse: bool) -> Run:
+    """Step after step, from the inputs' part of the gates (B, L, 4H). Where padding comes first its input gate stays shut, so that nothing begins.
+
+    tanh(x) is 2 sigmoid(2x) - 1, so that one call gives all gates.
+    """
+    width = recurrent.shape[1]
+    ones = torch.ones_like(bias[:width])
+    doubled, less = torch.cat([ones, ones, 2 * ones, ones]), torch.cat([0 * ones, 0 * ones, -ones, 0 * ones])
+    before, recurrent = (before + bias) * doubled, (recurrent * doubled.unsqueeze(1)).t()
+    if reverse:
+        shut = torch.cat([torch.full_like(before[..., :width], -torch.inf), before[..., width:]], dim=-1)
+        before = torch.where(mask.unsqueeze(-1), before, shut)
+    hidden = torch.zeros_like(before[:, 0, :width])
     cell = torch.zeros_like(hidden)
-    found = []
-    for time in range(before.shape[1]):
-        found.append(hidden)
-        fresh, fresh_cell = _step(before[:, time] + nn.functional.linear(hidden, recurrent, bias), cell)
-        here = mask[:, time].unsqueeze(-1)
-        hidden, cell = torch.where(here, fresh, hidden), torch.where(here, fresh_cell, cell)
-    return torch.stack(found, dim=1)
+    steps: list[tuple[Tensor, ...]] = []
+    for time in _order(before.shape[1], reverse):
+        half = torch.addmm(before[:, time], hidden, recurrent).sigmoid()
+        enter, forget, candidate, leave = half.chunk(4, dim=-1)
+        fresh = torch.addcmul(enter * (2 * candidate - 1), forget, cell)
+        squashed = fresh.tanh()
+        state = leave * squashed
+        steps.append((hidden, state, cell, squashed, half))
+        hidden, cell = state, fresh
+    run = Run(*(torch.stack(values[::-1] if reverse else values, dim=1) for values in zip(*steps, strict=True)))
+    return run._replace(states=run.states * mask.unsqueeze(-1), gates=torch.addcmul(less, run.gates, doubled))
 
 
-def _step(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    enter, forget, candidate, leave = gates.chunk(4, dim=-1)
-    fresh_cell = forget.sigmoid() * cell + enter.sigmoid() * candidate.tanh()
-    return leave.sigmoid() * fresh_cell.tanh(), fresh_cell
-
-
-def _unrolled(gates: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """States, zero at padding, and the cells before and after: (B, L, H) and (B, L + 1, H)."""
-    cell = gates.new_zeros(gates.shape[0], gates.shape[2] // 4)
-    states, cells = [], [cell]
-    for time in range(gates.shape[1]):
-        fresh, fresh_cell = _step(gates[:, time], cell)
-        here = mask[:, time].unsqueeze(-1)
-        cell = torch.where(here, fresh_cell, cell)
-        states.append(fresh * here)
-        cells.append(cell)
-    return torch.stack(states, dim=1), torch.stack(cells, dim=1)
-
-
-def _through_time(gates: Tensor, recurrent: Tensor, mask: Tensor, outputs: Tensor) -> Tensor:
-    """The gradient of the gates (B, L, 4H) from that of the states (B, L, H). Everything but the sum over later steps is done at once."""
-    cells = _unrolled(gates, mask)[1]
-    enter, forget, candidate, leave = gates.chunk(4, dim=-1)
-    enter, forget, candidate, leave = enter.sigmoid(), forget.sigmoid(), candidate.tanh(), leave.sigmoid()
-    present = mask.unsqueeze(-1).to(gates.dtype)
-    squashed = cells[:, 1:].tanh()
-    to_cell = leave * (1 - squashed * squashed) * present
-    to_leave = squashed * leave * (1 - leave) * present
-    of_cell = torch.stack([candidate * enter * (1 - enter), cells[:, :-1] * forget * (1 - forget), enter * (1 - candidate * candidate)], dim=2)
+def _through_time(run: Run, recurrent: Tensor, mask: Tensor, reverse: bool, outputs: Tensor) -> Tensor:
+    """The gradient of the gates' sums (B, L, 4H) from that of the states (B, L, H). Everything but the sum over later steps is done at once."""
+    enter, forget, candidate, leave = run.gates.chunk(4, dim=-1)
+    present = mask.unsqueeze(-1).to(outputs.dtype)
+    outputs = outputs * present
+    to_cell = leave * (1 - run.squashed * run.squashed) * present
+    to_leave = run.squashed * leave * (1 - leave) * present
+    of_cell = torch.cat([candidate * enter * (1 - enter), run.cells * forget * (1 - forget), enter * (1 - candidate * candidate)], dim=-1) * present
     hidden = torch.zeros_like(outputs[:, 0])
     cell = torch.zeros_like(hidden)
     found = []
-    for time in range(gates.shape[1] - 1, -1, -1):
-        here = present[:, time]
-        state = (outputs[:, time] + hidden) * here
-        inner = cell * here + state * to_cell[:, time]
-        own = torch.cat([(inner.unsqueeze(1) * of_cell[:, time]).flatten(1), state * to_leave[:, time]], dim=-1)
+    for time in _order(outputs.shape[1], not reverse):
+        state = outputs[:, time] + hidden
+        inner = torch.addcmul(cell, state, to_cell[:, time])
+        own = torch.cat([torch.cat([inner] * 3, dim=-1) * of_cell[:, time], state * to_leave[:, time]], dim=-1)
         found.append(own)
-        hidden = nn.functional.linear(own, recurrent.t()) + hidden * (1 - here)
-        cell = inner * forget[:, time] + cell * (1 - here)
-    return torch.stack(found[::-1], dim=1)
+        hidden = own @ recurrent
+        cell = inner * forget[:, time]
+    return torch.stack(found if reverse else found[::-1], dim=1)
+
+
+def _order(length: int, reverse: bool) -> range:
+    return range(length - 1, -1, -1) if reverse else range(length)
 
 
 def _kernel_of(forwards: LstmDirection, backwards: LstmDirection, inputs: int, hidden: int) -> nn.LSTM:

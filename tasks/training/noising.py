@@ -1,8 +1,8 @@
-"""Noise on the clipped sums: drawn from (key, step, name of the weight) alone, on all threads."""
+"""Noise on the clipped sums: drawn from (key, step, name of the weight) alone, on all threads, into memory that every step uses again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -10,49 +10,70 @@ from torch import Tensor
 
 from tasks.core.seeds import torch_generator
 
-
-def standard(key: int, name: str, like: Tensor, step: int) -> Tensor:
-    """Standard normal, fp32, on the device of ``like`` and of its shape."""
-    generator = torch_generator(key, "noise", step, name, str(like.device))
-    return torch.randn(like.shape, generator=generator, device=like.device, dtype=torch.float32)
+PIECE = 2**16
+"""So many numbers have a generator of their own on a processor: pieces are drawn at once by several threads, and come out alike on any number of them."""
 
 
-class Correlated:
-    """Noise of a banded Toeplitz factorization C of the prefix sums: y = C^-1 z, so y_t = z_t - sum_{j=1}^{b-1} c_j y_{t-j} (Choquette-Choo et al., NeurIPS
-    2023). What it needs of earlier steps is kept, or worked out again from the first step where a training goes on.
+class NoiseSource:
+    """Gaussian noise for every trained weight.
+
+    Where steps are correlated it is that of a banded Toeplitz factorization C of the prefix sums: y = C^-1 z, so y_t = z_t - sum_{j=1}^{b-1} c_j y_{t-j}
+    (Choquette-Choo et al., NeurIPS 2023); what it needs of earlier steps is kept, or drawn again from the first step on where a training goes on.
 
     Args:
         key: decides z.
-        coefficients: c_0 = 1, c_1, ..., c_{b-1}.
+        weights: the trained weights by name.
+        coefficients: c_0 = 1, c_1, ..., c_{b-1}; (1,): every step has noise of its own.
     """
 
-    def __init__(self, key: int, coefficients: tuple[float, ...]) -> None:
+    def __init__(self, key: int, weights: Mapping[str, Tensor], coefficients: tuple[float, ...] = (1.0,)) -> None:
         self._key, self._coefficients = key, coefficients
-        self._past: dict[str, tuple[int, list[Tensor]]] = {}
+        self._drawn = {name: torch.empty(value.shape, dtype=torch.float32, device=value.device) for name, value in weights.items()}
+        self._past: list[dict[str, Tensor]] = []
+        self._at = -1
 
-    def __call__(self, name: str, like: Tensor, step: int) -> Tensor:
-        """y of a step."""
-        at, past = self._past.get(name, (-1, []))
-        if at == step:
-            return past[-1].clone()
-        if at > step:
-            at, past = -1, []
-        for number in range(at + 1, step + 1):
-            drawn = standard(self._key, name, like, number)
-            for back, coefficient in enumerate(self._coefficients[1:], start=1):
-                if back <= len(past):
-                    drawn -= coefficient * past[-back]
-            past = [*past, drawn][-max(1, len(self._coefficients) - 1) :]
-        self._past[name] = (step, past)
-        return past[-1].clone()
+    def __call__(self, step: int, deviation: float) -> dict[str, Tensor]:
+        """fp32 noise of a deviation by name; the next call writes over it."""
+        if len(self._coefficients) == 1:
+            self._fill(step, deviation)
+            return self._drawn
+        if step != self._at:
+            self._go_to(step)
+        for name, value in self._past[-1].items():
+            torch.mul(value, deviation, out=self._drawn[name])
+        return self._drawn
 
+    def draw(self, name: str, piece: int, step: int, out: Tensor, deviation: float) -> None:
+        """Fill a piece of a weight with independent noise. torch's generators are not cryptographic."""
+        out.normal_(0.0, deviation, generator=torch_generator(self._key, "noise", step, f"{name}/{piece}", str(out.device)))
 
-def drawn(noise: Callable[[str, Tensor], Tensor], weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The noise of every weight; on a processor on as many threads as torch has, the largest weights first."""
-    threads = torch.get_num_threads()
-    if threads == 1 or any(value.device.type != "cpu" for value in weights.values()):
-        return {name: noise(name, value) for name, value in weights.items()}
-    ordered = sorted(weights, key=lambda name: weights[name].numel(), reverse=True)
-    with ThreadPoolExecutor(threads) as pool:
-        found = dict(zip(ordered, pool.map(lambda name: noise(name, weights[name]), ordered), strict=True))
-    return {name: found[name] for name in weights}
+    def _go_to(self, step: int) -> None:
+        """Correlated noise of deviation 1, step by step from where it is, or from the beginning."""
+        if step < self._at:
+            self._past, self._at = [], -1
+        for number in range(self._at + 1, step + 1):
+            self._fill(number, 1.0)
+            fresh = {name: value.clone() for name, value in self._drawn.items()}
+            for coefficient, past in zip(self._coefficients[1:], reversed(self._past), strict=False):
+                for name, value in fresh.items():
+                    value.sub_(past[name], alpha=coefficient)
+            self._past = [*self._past, fresh][-max(1, len(self._coefficients) - 1) :]
+        self._at = step
+
+    def _fill(self, step: int, deviation: float) -> None:
+        pieces, threads = list(self._pieces()), torch.get_num_threads()
+        if threads == 1 or len(pieces) == len(self._drawn):
+            self._draw_all(pieces, step, deviation)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda first: self._draw_all(pieces[first::threads], step, deviation), range(threads)))
+
+    def _draw_all(self, pieces: list[tuple[str, int, Tensor]], step: int, deviation: float) -> None:
+        for name, number, out in pieces:
+            self.draw(name, number, step, out, deviation)
+
+    def _pieces(self) -> Iterator[tuple[str, int, Tensor]]:
+        for name, value in self._drawn.items():
+            size = PIECE if value.device.type == "cpu" else max(1, value.numel())
+            for number, out in enumerate(torch.split(value.view(-1), size)):
+                yield name, number, out

@@ -16,7 +16,7 @@ from tasks.privacy.engine import Clipper, Shares
 from tasks.privacy.sharing import Sharing
 from tasks.training import ranks
 from tasks.training.gradients import autocast
-from tasks.training.noising import Correlated, drawn, standard
+from tasks.training.noising import NoiseSource
 
 HELD_BYTES = 256 * 2**20
 """The most that per-example gradients may take of the memory where the physical batch is left to us."""
@@ -24,7 +24,7 @@ HELD_BYTES = 256 * 2**20
 
 @dataclass
 class PrivateGradient:
-    """Sets ``.grad`` of every trained weight to (sum of clipped gradients + noise) / divisor; an empty batch is noise alone.
+    """Sets ``.grad`` of every trained weight to (sum of clipped gradients + noise) / divisor; an empty batch is noise alone. The next step writes over it.
 
     Args:
         encoded: the training examples.
@@ -51,8 +51,9 @@ class PrivateGradient:
     correlation: tuple[float, ...] = (1.0,)
 
     @cached_property
-    def _correlated(self) -> Correlated:
-        return Correlated(self.key, self.correlation)
+    def source(self) -> NoiseSource:
+        """Of the noise of every step."""
+        return NoiseSource(self.key, self.clipper.trained, self.correlation)
 
     @property
     def kept(self) -> dict[str, float]:
@@ -68,7 +69,7 @@ class PrivateGradient:
     def __call__(self, network: nn.Module, indices: Tensor, step: int) -> Tensor | None:
         """Clip, sum, add noise, divide. Returns the mean loss, or None where it is not told or the batch is empty."""
         trained = self.clipper.trained
-        sums = drawn(lambda name, value: self.noise(name, value, step), trained) if ranks.rank() == 0 else self.clipper.zeros()
+        sums = self.source(step, self.deviation(step)) if ranks.rank() == 0 else self.clipper.zeros()
         total = torch.zeros((), device=self.device)
         for piece, (chosen, shares) in enumerate(self._pieces(indices, step)):
             if piece % ranks.count() == ranks.rank():
@@ -78,11 +79,6 @@ class PrivateGradient:
             parameter.grad = sums[name].div_(self.divisor).to(parameter.dtype)
         self._adapt(step)
         return total / len(indices) if len(indices) and self.tell_loss else None
-
-    def noise(self, name: str, parameter: Tensor, step: int) -> Tensor:
-        """Gaussian, fp32, of the step's deviation on the sum."""
-        found = standard(self.key, name, parameter, step) if len(self.correlation) == 1 else self._correlated(name, parameter, step)
-        return found.mul_(self.deviation(step))
 
     def deviation(self, step: int) -> float:
         """Of the noise on the sum."""

@@ -14,7 +14,7 @@ from torch.autograd.gradcheck import GradcheckError
 
 from tasks.models import _lstm
 from tasks.models._bilstm import BiLstmNetwork
-from tasks.models._lstm import BiLstmLayer, LstmDirection, Recurrence, _states_before, packed, padded
+from tasks.models._lstm import BiLstmLayer, LstmDirection, Recurrence, packed, padded, unrolled
 from tasks.models.losses import example_losses
 from tests.models.samples import farthest, gradients, inputs
 
@@ -91,28 +91,29 @@ def test_a_direction_equals_one_example_at_a_time(reverse: bool) -> None:
             torch.testing.assert_close(states[row, place], hidden[0], atol=EXACT, rtol=0)
 
 
-def sums(before: Tensor, recurrent: Tensor, bias: Tensor, mask: Tensor) -> Tensor:
+def sums(before: Tensor, recurrent: Tensor, bias: Tensor, mask: Tensor, reverse: bool) -> Tensor:
     """States as a function of the inputs' part of the gates, the states' part found without a gradient, as a layer finds it."""
-    previous = _states_before(before.detach(), recurrent, bias, mask)
-    states: Tensor = Recurrence.apply(before + nn.functional.linear(previous, recurrent, bias), recurrent, mask)  # type: ignore[no-untyped-call]
+    run = unrolled(before.detach(), recurrent, bias, mask, reverse)
+    states: Tensor = Recurrence.apply(before + nn.functional.linear(run.previous, recurrent, bias), recurrent, mask, reverse, *run)  # type: ignore[no-untyped-call]
     return states
 
 
+@pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("recurrent", [0.0, 0.8])
-def test_the_recurrence_passes_a_numerical_check_of_its_gradient(recurrent: float) -> None:
+def test_the_recurrence_passes_a_numerical_check_of_its_gradient(recurrent: float, reverse: bool) -> None:
     """Differences of the function against its backward pass, in float64; with no recurrent weight each step stands alone."""
     generator = torch.Generator().manual_seed(5)
     before, weight, bias = (torch.randn(*shape, dtype=torch.float64, generator=generator) for shape in ((3, 5, 12), (12, 3), (12,)))
     mask = torch.arange(5) < torch.tensor([5, 1, 3]).unsqueeze(1)
     before.requires_grad_()
-    assert torch.autograd.gradcheck(lambda value: sums(value, recurrent * weight, bias, mask), (before,), fast_mode=False)
+    assert torch.autograd.gradcheck(lambda value: sums(value, recurrent * weight, bias, mask, reverse), (before,), fast_mode=False)
 
 
 def test_a_recurrence_that_forgets_later_steps_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = _lstm._through_time
-    monkeypatch.setattr(_lstm, "_through_time", lambda gates, recurrent, mask, outputs: kept(gates, 0 * recurrent, mask, outputs))
+    monkeypatch.setattr(_lstm, "_through_time", lambda run, recurrent, *others: kept(run, 0 * recurrent, *others))
     with pytest.raises(GradcheckError):
-        test_the_recurrence_passes_a_numerical_check_of_its_gradient(0.8)
+        test_the_recurrence_passes_a_numerical_check_of_its_gradient(0.8, False)
 
 
 def stepped(network: nn.Module) -> None:

@@ -16,7 +16,8 @@ from torch import Tensor
 from tasks.core.step import StepRun
 from tasks.privacy.clip_rules.flat import Flat
 from tasks.privacy.engine import ENGINES, Engine
-from tasks.training.private_gradient import PrivateGradient, physical_batch
+from tasks.training.noising import NoiseSource
+from tasks.training.private_gradient import physical_batch
 from tasks.training.steps import train
 from tests.conftest import NewRun, Prepare
 from tests.models.samples import farthest
@@ -56,7 +57,7 @@ def mechanism_of(made: Begun, epochs: float) -> dict[str, Any]:
         "multipliers": gradient.multipliers,
         "pieces": gradient.physical_batch_size,
         "weights": {name: value.detach().numpy().tobytes() for name, value in parameters.items()},
-        "noise": [gradient.noise(name, value, step).numpy().tobytes() for name, value in parameters.items() for step in (0, steps - 1)],
+        "noise": [value.numpy().tobytes() for step in (0, steps - 1) for value in gradient.source(step, 1.0).values()],
     }
 
 
@@ -149,24 +150,26 @@ def test_noise_is_normal_of_the_accounted_deviation_whatever_the_batch(engine: s
     assert unlikely(residuals(made, 0, torch.arange(count)), residuals(made, 1, torch.arange(count))) == set()
 
 
-class Faulty(PrivateGradient):
+class Faulty(NoiseSource):
     """Noise with a fault."""
 
     fault = ""
 
-    def noise(self, name: str, parameter: Tensor, step: int) -> Tensor:
-        drawn = super().noise("one name" if self.fault == "weights" else name, parameter, 0 if self.fault == "steps" else step)
-        return {"half": 0.5 * drawn, "none": 0 * drawn, "cut": drawn.clamp(-1.5 * self.deviation(step), 1.5 * self.deviation(step))}.get(self.fault, drawn)
+    def draw(self, name: str, piece: int, step: int, out: Tensor, deviation: float) -> None:
+        super().draw("one name" if self.fault == "weights" else name, piece, 0 if self.fault == "steps" else step, out, deviation)
+        if self.fault in ("half", "none"):
+            out.mul_({"half": 0.5, "none": 0.0}[self.fault])
+        elif self.fault == "cut":
+            out.clamp_(-1.5 * deviation, 1.5 * deviation)
 
 
 @pytest.mark.parametrize(
     ("fault", "seen"), [("half", {"law"}), ("none", {"law"}), ("cut", {"law"}), ("steps", {"steps"}), ("weights", {"weights"}), ("", set())]
 )
 def test_noise_that_is_too_small_or_drawn_twice_would_be_seen(fault: str, seen: set[str], prepare: Prepare, new_run: NewRun) -> None:
-    account, trained, found, gradient = still(prepare, new_run())
-    faulty = Faulty(**vars(gradient))
-    faulty.fault = fault
-    made = (account, trained, found, faulty)
+    made = still(prepare, new_run())
+    made[3].source = Faulty(made[3].key, made[3].clipper.trained)
+    made[3].source.fault = fault
     told = unlikely(residuals(made, 0, torch.arange(20)), residuals(made, 1, torch.arange(20)))
     assert seen <= told and bool(told) == bool(fault)
 
@@ -215,8 +218,8 @@ def test_an_empty_batch_is_noise_alone(prepare: Prepare, new_run: NewRun) -> Non
     network = trained.started.network
     update = asked(gradient, network, torch.zeros(0, dtype=torch.long), 2)
     assert update.keys() == {name for name, _ in network.named_parameters()}
-    for name, parameter in network.named_parameters():
-        torch.testing.assert_close(update[name], gradient.noise(name, parameter, 2) / 12)
+    for name, noise in gradient.source(2, gradient.deviation(2)).items():
+        torch.testing.assert_close(update[name], noise / 12)
     assert gradient(network, torch.zeros(0, dtype=torch.long), 3) is None
 
 

@@ -117,15 +117,17 @@ def test_one_example_moves_micro_batches_by_twice_the_clip_norm_at_most(prepare:
 def test_banded_noise_is_the_factor_times_what_is_independent(prepare: Prepare, new_run: NewRun) -> None:
     """C y = z: standard normal after the factor, and not before it."""
     account, trained, _, gradient = still(prepare, new_run, BANDED)
-    name, parameter = next(iter(trained.started.network.named_parameters()))
-    y = np.stack([gradient.noise(name, parameter, step).flatten().numpy() for step in range(9)]).astype(np.float64) / (account.noise_multiplier * NORM)
+    name = next(name for name, _ in trained.started.network.named_parameters())
+    y = np.stack([gradient.source(step, gradient.deviation(step))[name].flatten().numpy().copy() for step in range(9)]).astype(np.float64)
+    y /= account.noise_multiplier * NORM
     coefficients = gradient.correlation
     z = np.stack([sum(coefficients[back] * y[step - back] for back in range(min(step + 1, 4))) for step in range(9)])
     assert stats.kstest(z.flatten(), "norm").pvalue > 1e-6
     correlation = [np.corrcoef(values[:-1].flatten(), values[1:].flatten())[0, 1] for values in (z, y)]
     assert abs(correlation[0]) < 6 / np.sqrt(z[1:].size) and correlation[1] < -0.2
-    again = still(prepare, new_run, BANDED)[3].noise(name, parameter, 8).flatten().numpy()
-    assert np.array_equal(again, gradient.noise(name, parameter, 8).flatten().numpy())
+    again = still(prepare, new_run, BANDED)[3]
+    assert np.array_equal(again.source(8, 1.0)[name].numpy(), gradient.source(8, 1.0)[name].numpy())
+    assert np.array_equal(again.source(2, 1.0)[name].numpy(), gradient.source(2, 1.0)[name].numpy())  # back, from the first step on
 
 
 def test_an_adaptive_rule_counts_with_noise_and_tells_its_clip_norm(prepare: Prepare, new_run: NewRun) -> None:
