@@ -49,7 +49,8 @@ def mechanics(
         raise UserError("training.pairing: the loss of an example spans two passes, which no engine clips as one; train without privacy")
     privacy, network, schedule = config.privacy, started.network, account.schedule
     check_network(network, privacy.model_dump(mode="json"), inputs)
-    started.model.open_up(network)
+    if privacy.clipping.engine.looks_inside:
+        started.model.open_up(network)
     expected = schedule.expected_batch_size
     engine = _fitted(privacy, started, expected)
     clipper = engine.clipper(network, privacy.clipping.rule.begin())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, cached_property
 
 import torch
 from torch import Tensor
 
 from tasks.core.seeds import torch_generator
 
-PIECE = 2**16
+PIECE = 2**17
 """So many numbers have a generator of their own on a processor: pieces are drawn at once by several threads, and come out alike on any number of them."""
 
 
@@ -61,19 +63,31 @@ class NoiseSource:
         self._at = step
 
     def _fill(self, step: int, deviation: float) -> None:
-        pieces, threads = list(self._pieces()), torch.get_num_threads()
-        if threads == 1 or len(pieces) == len(self._drawn):
-            self._draw_all(pieces, step, deviation)
-            return
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda first: self._draw_all(pieces[first::threads], step, deviation), range(threads)))
+        threads = torch.get_num_threads()
+        if threads == 1 or len(self._pieces) == len(self._drawn):
+            self._draw_all(0, 1, step, deviation)
+        else:
+            pool = _pool(os.getpid(), threads - 1)
+            others = [pool.submit(self._draw_all, first, threads, step, deviation) for first in range(1, threads)]
+            self._draw_all(0, threads, step, deviation)
+            for other in others:
+                other.result()
 
-    def _draw_all(self, pieces: list[tuple[str, int, Tensor]], step: int, deviation: float) -> None:
-        for name, number, out in pieces:
+    def _draw_all(self, first: int, every: int, step: int, deviation: float) -> None:
+        for name, number, out in self._pieces[first::every]:
             self.draw(name, number, step, out, deviation)
 
-    def _pieces(self) -> Iterator[tuple[str, int, Tensor]]:
+    @cached_property
+    def _pieces(self) -> list[tuple[str, int, Tensor]]:
+        """Of every weight, with its name and its number."""
+        found = []
         for name, value in self._drawn.items():
             size = PIECE if value.device.type == "cpu" else max(1, value.numel())
-            for number, out in enumerate(torch.split(value.view(-1), size)):
-                yield name, number, out
+            found += [(name, number, out) for number, out in enumerate(torch.split(value.view(-1), size))]
+        return found
+
+
+@cache
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Kept, for to start threads takes as long as to draw a million numbers. Of a process by its number: threads do not outlive a fork."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="noise")

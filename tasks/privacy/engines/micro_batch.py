@@ -26,6 +26,7 @@ class MicroBatch(Engine):
     """
 
     copies: ClassVar[bool] = False
+    looks_inside: ClassVar[bool] = False
     moves: ClassVar[int] = 2
 
     kind: Literal["micro-batch"]
