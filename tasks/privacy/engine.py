@@ -53,6 +53,8 @@ class Clipper(ABC):
     """
 
     at_once: int | None = None
+    by_example: tuple[str, ...] = ()
+    """Kinds of layers that the engine does not know: their gradients are had example by example, which is slower."""
 
     def __init__(self, network: nn.Module, rule: Bound, layer_scales: LayerScales | None = None) -> None:
         from tasks.models.losses import per_example_loss

@@ -51,6 +51,7 @@ class Loop:
         report: progress and series.
         first_step_done: told once, after the first step of this process: a training that changes the wrong weights ends at once.
         checkpoint_seconds: least time between checkpoints.
+        note: said with all progress.
         keeper: who has more to keep than weights, or None.
     """
 
@@ -66,6 +67,7 @@ class Loop:
     first_step_done: Callable[[], None] | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     keeper: Keeper | None = None
+    note: str = ""
     progress: Progress = field(default_factory=Progress)
     best: dict[str, Tensor] = field(default_factory=dict)
 
@@ -137,7 +139,7 @@ class Loop:
                 raise self._diverged("the loss is")
             self.report.metric("train/loss", value, self.progress.step)
             note += f", loss {value:.3f}"
-        self.report.progress(self.progress.step, self.steps, note)
+        self.report.progress(self.progress.step, self.steps, note + self.note)
 
     def _diverged(self, what: str) -> TrainingDiverged:
         return TrainingDiverged(f"{what} not a number after step {self.progress.step}: lower training.optimizer.learning_rate")

@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mechanics:
-    """The batches and gradients of a training; ``close`` takes away what was attached to the network."""
+    """The batches and gradients of a training; ``close`` takes away what was attached to the network. ``by_example``: kinds of layers that the engine
+    does not know, and reads example by example.
+    """
 
     batches: Batches
     gradient: Gradient
     close: Callable[[], None]
     keeper: Keeper | None = None
+    by_example: tuple[str, ...] = ()
 
 
 def mechanics(
@@ -71,7 +74,7 @@ def mechanics(
         sharing=engine.sharing(encoded.records, expected, key) or privacy.unit.sharing(examples),
         correlation=privacy.noise.coefficients,
     )
-    return Mechanics(privacy.sampler.batches(examples, schedule, key), gradient, clipper.close, gradient)
+    return Mechanics(privacy.sampler.batches(examples, schedule, key), gradient, clipper.close, gradient, clipper.by_example)
 
 
 def divisor_of(privacy: DpSgd, account: Account, started: Started) -> int:

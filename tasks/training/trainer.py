@@ -69,13 +69,14 @@ def _paired(encoded: Encoded) -> tuple[Row, ...]:
 
 @dataclass
 class Trained:
-    """A model with its training examples, before or after training."""
+    """A model with its training examples, before or after training. ``by_example``: kinds of layers that were clipped example by example."""
 
     started: Started
     shape: TaskShape
     encoded: Encoded
     precision: str
     progress: Progress = field(default_factory=Progress)
+    by_example: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class Trainer:
         """From the newest checkpoint, or the beginning, to the end; all draws follow from the key. Raises TrainingError, TrainingDiverged."""
         trained = self.begin(config, run)
         found = mechanics(config, self.account, trained.encoded, trained.started, self.inputs, key, run, trained.precision)
+        trained.by_example = found.by_example
         try:
             trained.progress = self._loop(config, trained, found, run, checkpoint).run()
         finally:
@@ -153,5 +155,6 @@ class Trainer:
             folder=checkpoint,
             report=run.report,
             keeper=found.keeper,
+            note=f"; read example by example, which is slower: {', '.join(found.by_example)}" if found.by_example else "",
             first_step_done=WeightsGuard(network, all_change=self.account is not None).check,
         )

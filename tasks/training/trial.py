@@ -46,6 +46,7 @@ def train_trial(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run:
         "device": run.device,
         "physical_batch_size": run.physical_batch_size,
         "precision": trained.precision,
+        "clipped_by_example": list(trained.by_example),
         "torch": torch.__version__,
         "machine": platform.machine(),
     }

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tasks.privacy.engine import UnseenWeight
 from tasks.privacy.engines import _layers
 from tests.models.samples import farthest
-from tests.privacy.clipping import LENGTHS, clipped, examples, flat, opened
+from tests.privacy.clipping import LENGTHS, attached, clipped, examples, flat, opened
 
 EXACT = 1e-5
 
@@ -128,6 +128,13 @@ def test_a_layer_that_says_more_than_one_tensor_is_refused_and_leaves_the_networ
     with pytest.raises(UnseenWeight, match="Both says more than one tensor"):
         clipped("book-keeping", network, batch(), flat(1.0))
     assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_a_layer_of_an_unknown_kind_is_told() -> None:
+    with attached("book-keeping", Toy(Scale(8), nn.Linear(8, 8)), flat(1.0)) as clipper:
+        assert clipper.by_example == ("Scale",)
+    with attached("book-keeping", Toy(nn.Linear(8, 8)), flat(1.0)) as clipper:
+        assert clipper.by_example == ()
 
 
 def test_nothing_is_left_behind() -> None:

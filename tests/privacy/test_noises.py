@@ -15,6 +15,7 @@ from tests.privacy.settings import high
 SCHEDULES: list[dict[str, Any]] = [
     {"kind": "constant"},
     {"kind": "exponential", "decay": 0.9},
+    {"kind": "exponential", "decay": 0.5, "floor": 0.3},
     {"kind": "linear", "last": 0.4},
     {"kind": "step", "factor": 0.5, "every": 3},
 ]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tasks.privacy.clip_rule import Bound
 from tasks.privacy.engine import Clipper, Piece, Shares, UnseenWeight
-from tasks.privacy.engines._layers import Call, places_of, uses_of
+from tasks.privacy.engines._layers import Call, is_known, places_of, uses_of
 
 SEEN = 1e-3
 """How far, relative to its length, the sum of one example may be from its gradient by autograd; rounding is far below."""
@@ -42,6 +42,7 @@ class BookKeepingClipper(Clipper):
         self._kept: list[_Kept] = []
         self._names = {id(parameter): name for name, parameter in self.trained.items()}
         layers = [layer for layer in network.modules() if any(id(parameter) in self._names for parameter in layer.parameters(recurse=False))]
+        self.by_example = tuple(sorted({type(layer).__name__ for layer in layers if not is_known(layer)}))
         self._handles = [layer.register_forward_hook(self._saw) for layer in layers]
         self._watching = self._proven = False
 

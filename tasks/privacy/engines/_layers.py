@@ -244,6 +244,11 @@ def _known(layer: nn.Module) -> Reader:
     return next((reader for kind, reader in READERS.items() if isinstance(layer, kind)), _per_example)
 
 
+def is_known(layer: nn.Module) -> bool:
+    """Whether its gradients follow from what it read and the gradient of what it said by a formula."""
+    return _known(layer) is not _per_example
+
+
 def _of(layer: nn.Module, names: Mapping[int, str], **parts: Callable[[], Part]) -> Found:
     """The parts of the weights that are trained."""
     own = {attribute: getattr(layer, attribute, None) for attribute in parts}
