@@ -93,7 +93,8 @@ def print_plan(plan: Plan) -> None:
     for name, finding in checks.refused.items():
         console.print(f"refused: {name}: {finding}", markup=False, style="red")
     execution = plan.loaded.study.execution
-    total = seconds_left([node for node in plan.graph if node.key in missing], known, pool_size(execution.processes, execution.device))
+    size = pool_size(execution.processes, execution.device, execution.processes_per_training)
+    total = seconds_left([node for node in plan.graph if node.key in missing], known, size)
     console.print("to make: nothing, all is in the store" if not missing else f"to make: {len(missing)} steps, {_about(total)}")
 
 

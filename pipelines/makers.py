@@ -67,7 +67,7 @@ class Makers:
     def of(cls, study: Study) -> Makers:
         """What the study's ``execution`` names."""
         execution = study.execution
-        size = pool_size(execution.processes, execution.device)
+        size = pool_size(execution.processes, execution.device, execution.processes_per_training)
         if execution.runner == "processes":
             return cls(Pool.of_processes(size), size)
         from pipelines.dispatching import FlowRuns

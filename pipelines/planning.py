@@ -57,11 +57,11 @@ class Plan:
 
     def call(self, node: Node, device: str, producer: str) -> Call:
         """A node as it travels to the process that runs it."""
-        batch = self.loaded.study.execution.physical_batch_size
-        physical_batch_size = None if batch == "auto" else batch
+        execution = self.loaded.study.execution
+        physical_batch_size = None if execution.physical_batch_size == "auto" else execution.physical_batch_size
         inputs = {name: needed.key for name, needed in node.inputs.items()}
-        label, store = node.label, self.store.url
-        return Call(node.step, node.config, inputs, node.seed, node.key, label, node.shape, device, physical_batch_size, store, producer)
+        label, store, together = node.label, self.store.url, execution.processes_per_training
+        return Call(node.step, node.config, inputs, node.seed, node.key, label, node.shape, device, physical_batch_size, store, producer, together)
 
 
 def make_plan(loaded: Loaded, begin: bool = False, new: bool = False) -> Plan:

@@ -80,6 +80,12 @@ class FlSelectionStudy(Study):
             )
         return self
 
+    @model_validator(mode="after")
+    def _by_one(self) -> FlSelectionStudy:
+        if self.execution.processes_per_training > 1:
+            raise ValueError("execution.processes_per_training: the devices of a federation are trained by one process: leave it out")
+        return self
+
     @property
     def scored(self) -> UtilityMetric:
         """What checks score while devices train."""

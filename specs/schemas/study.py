@@ -83,12 +83,15 @@ class RegisterModel(Block):
 class Execution(Block):
     """How a study runs. It enters no key; the command line may override it.
 
-    The number of processes changes no result. Another device or physical batch size changes rounding and dropout masks, not
-    what is computed; each model artifact records them.
+    The number of processes changes no result. Another device, physical batch size or number of processes per training changes
+    rounding and dropout masks, not what is computed; each model artifact records them.
     """
 
     device: Device = Field(default="auto", description="auto, cpu, mps, cuda or cuda:N.")
     processes: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(default="auto", description="Steps that run side by side.")
+    processes_per_training: int = Field(
+        default=1, ge=1, le=64, description="Processes that share each training's batches, each on a GPU of its own or on a thread of the processor."
+    )
     runner: Literal["processes", "work-pool"] = Field(
         default="processes", description="processes: steps on this machine; work-pool: each trial as a flow run that a worker picks up."
     )

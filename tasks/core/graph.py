@@ -45,6 +45,7 @@ class Call:
     physical_batch_size: int | None
     store: str
     producer: str
+    processes: int = 1
 
 
 @dataclass

@@ -60,8 +60,8 @@ class Report:
 class StepRun:
     """Where and on what a step runs. None of it is part of a key.
 
-    On another device, or with another physical batch size, numbers differ in rounding, and where there is dropout its masks are
-    others, equally likely; the artifact records both.
+    On another device, with another physical batch size or number of processes, numbers differ in rounding, and where there is dropout
+    its masks are others, equally likely; the artifact records all three.
 
     Args:
         folder: an empty folder; what is in it at the end is the artifact.
@@ -69,6 +69,7 @@ class StepRun:
         device: ``cpu``, ``cuda:0``, ``mps``.
         physical_batch_size: the most examples to hold on the device at once; None leaves it to the step.
         report: progress and metric series.
+        processes: how many train together, where the step trains.
     """
 
     folder: Path
@@ -76,6 +77,7 @@ class StepRun:
     device: str
     physical_batch_size: int | None
     report: Report
+    processes: int = 1
 
 
 Work = Callable[[Any, Mapping[str, Path], int, StepRun], None]

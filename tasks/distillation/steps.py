@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tasks.core.component import OneOf
 from tasks.core.step import Step, StepConfig, StepRun
@@ -12,6 +12,9 @@ from tasks.distillation.distillation import Distillation
 from tasks.text.counterfactual import COUNTERFACTUALS, Counterfactual
 from tasks.training.charging import charge
 from tasks.training.steps import TrainConfig
+
+if TYPE_CHECKING:
+    from tasks.distillation.student import TaughtByTeacher
 
 
 class LessonsConfig(StepConfig):
@@ -70,14 +73,18 @@ class DistilConfig(TrainConfig):
     counterfactual: Annotated[Counterfactual, OneOf(COUNTERFACTUALS)]
     distillation: Distillation
 
+    def teaching(self, inputs: Mapping[str, Path]) -> TaughtByTeacher:
+        """By the ``teacher``, with its ``lessons`` and ``targets``."""
+        from tasks.distillation.student import TaughtByTeacher
+
+        return TaughtByTeacher(inputs["teacher"], inputs["lessons"], inputs["targets"], self.counterfactual, self.distillation)
+
 
 def distil(config: DistilConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
     """Train on the prepared ``data`` with the ``lessons`` and ``targets`` of the ``teacher``; write the model artifact, its costs and what it ran on."""
-    from tasks.distillation.student import TaughtByTeacher
     from tasks.training.trial import train_trial
 
-    teaching = TaughtByTeacher(inputs["teacher"], inputs["lessons"], inputs["targets"], config.counterfactual, config.distillation)
-    train_trial(config, inputs, seed, run, teaching)
+    train_trial(config, inputs, seed, run)
 
 
 DISTIL = Step("distil", distil, DistilConfig, charge)

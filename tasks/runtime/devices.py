@@ -1,8 +1,9 @@
-"""Which device a process works on: one process per device, held for the life of the process."""
+"""Which devices a process works on: they are its own, held for the life of the process."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.core.errors import UserError
@@ -24,36 +25,53 @@ def available(wanted: str) -> list[str]:
     raise UserError(f"device {wanted}: not on this machine (there is {', '.join(gpus) or 'cpu'})")
 
 
-def pool_size(wanted: int | str, device: str) -> int:
-    """How many processes work side by side; ``auto`` is one per accelerator, on processors two, or one where there is one core."""
+def pool_size(wanted: int | str, device: str, together: int = 1) -> int:
+    """How many steps run side by side, of ``together`` processes each; ``auto`` has one process per accelerator, on processors two, or one where there is
+    one core, and always one step.
+    """
     if wanted != "auto":
         return int(wanted)
     if device == "cpu" or not may_have_accelerator():
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(2, cores)
-    return len(available(device))
+        return max(1, min(2, cores) // together)
+    return max(1, len(available(device)) // together)
 
 
-def claim(wanted: str, locks: Path) -> str:
-    """The device of this process. An accelerator is taken by a lock that ends with the process; a processor is shared."""
+def claim(wanted: str, locks: Path, together: int = 1) -> str:
+    """The device of this process, the first of ``together`` in a row for as many processes that train as one. Accelerators are taken by locks that end
+    with the process; a processor is shared. Raises UserError where there are too few.
+    """
+    devices = available(wanted)
+    if devices == ["cpu"] or (devices == ["mps"] and together == 1):
+        return devices[0]
+    groups = [devices[first : first + together] for first in range(0, len(devices) - together + 1, together)]
+    if not groups:
+        raise UserError(
+            f"execution.processes_per_training: {together} need as many GPUs, device {wanted} is {', '.join(devices)}: lower it, or write device: cpu"
+        )
+    groups.sort(key=lambda group: group[0] not in _held)
+    for group in groups:
+        if _take(group, locks, timeout=0):
+            return group[0]
+    _take(groups[0], locks, timeout=-1)
+    return groups[0][0]
+
+
+def _take(group: Sequence[str], locks: Path, timeout: float) -> bool:
+    """Hold all devices of a group, or none more than before. Always in one order, so that two processes never wait for each other."""
     import filelock
 
-    devices = available(wanted)
-    for device in devices:
-        if device in _held or not device.startswith("cuda"):
-            return device
-        locks.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(locks / f"device-{device.replace(':', '-')}.lock")
+    locks.mkdir(parents=True, exist_ok=True)
+    taken = {device: filelock.FileLock(locks / f"device-{device.replace(':', '-')}.lock") for device in group if device not in _held}
+    for lock in taken.values():
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=timeout)
         except filelock.Timeout:
-            continue
-        _held[device] = lock
-        return device
-    lock = filelock.FileLock(locks / f"device-{devices[0].replace(':', '-')}.lock")
-    lock.acquire()
-    _held[devices[0]] = lock
-    return devices[0]
+            for other in taken.values():
+                other.release()
+            return False
+    _held.update(taken)
+    return True
 
 
 def may_have_accelerator() -> bool:

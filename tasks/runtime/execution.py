@@ -67,8 +67,8 @@ def _make(call: Call, store: Store) -> None:
     checkpoint = unfinished / "checkpoint"
     for folder in (result, checkpoint):
         folder.mkdir(parents=True, exist_ok=True)
-    device = devices.claim(call.device, store.local / "locks")
-    run = StepRun(result, checkpoint, device, call.physical_batch_size, Report(unfinished, device))
+    device = devices.claim(call.device, store.local / "locks", call.processes)
+    run = StepRun(result, checkpoint, device, call.physical_batch_size, Report(unfinished, device), call.processes)
     inputs = {name: store.open(key) for name, key in call.inputs.items()}
     with charged(call, inputs, checkpoint) as owed:
         call.step.work(call.config, inputs, call.seed or 0, run)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tasks.core.seeds import torch_seeded
 from tasks.models.batches import Encoded, network_inputs
 from tasks.models.losses import per_example_loss
+from tasks.training import ranks
 
 PAIRED = "twin"
 """Before the names of a batch's tensors that belong to reversals."""
@@ -25,7 +26,7 @@ def autocast(device: str, precision: str) -> AbstractContextManager[object]:
 
 
 class MeanGradient:
-    """Sets ``.grad`` of every trained parameter to the gradient of the mean loss of a batch.
+    """Sets ``.grad`` of every trained parameter to the gradient of the mean loss of a batch, whose pieces the processes of a training share.
 
     Args:
         encoded: the training examples.
@@ -43,11 +44,15 @@ class MeanGradient:
         """Accumulate the gradient; returns the mean loss, a scalar on the device."""
         total = torch.zeros((), device=self._device)
         for piece, chosen in enumerate(self._pieces(indices)):
+            if piece % ranks.count() != ranks.rank():
+                continue
             batch = self._encoded.batch(chosen, self._device, step)
             logits = self._logits(network, batch, step, piece)
             loss = (self._encoded.loss or per_example_loss)(logits, batch).sum() / len(indices)
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
+        if ranks.count() > 1:
+            _add_up(network, total)
         return total
 
     def _logits(self, network: nn.Module, batch: dict[str, Tensor], step: int, piece: int) -> dict[str, Tensor]:
@@ -60,7 +65,18 @@ class MeanGradient:
         return logits
 
     def _pieces(self, indices: Tensor) -> Iterator[Tensor]:
-        yield from torch.split(indices, self._piece or len(indices))
+        share = -(-len(indices) // ranks.count())
+        yield from torch.split(indices, min(self._piece or share, share))
+
+
+def _add_up(network: nn.Module, total: Tensor) -> None:
+    """Gradients and loss over all processes. A weight that no piece used stays without a gradient, which an optimizer takes otherwise than zero."""
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    used = torch.tensor([float(parameter.grad is not None) for parameter in trained], device=total.device)
+    sums = [torch.zeros_like(parameter) if parameter.grad is None else parameter.grad for parameter in trained]
+    ranks.add_up([*sums, used, total])
+    for parameter, found, times in zip(trained, sums, used.tolist(), strict=True):
+        parameter.grad = found if times else None
 
 
 @dataclass(frozen=True, kw_only=True)

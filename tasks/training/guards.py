@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tasks.models.artifact import load_model
 from tasks.models.batches import Encoded, network_inputs
+from tasks.training import ranks
 
 LOOKED_AT = 8
 TOLERANCE = 1e-4
@@ -31,8 +32,12 @@ class WeightsGuard:
         self._before = {name: _sketch(value) for name, value in network.named_parameters()}
 
     def check(self) -> None:
-        """Raises TrainingGuard."""
-        changed = {name for name, value in self._network.named_parameters() if _sketch(value) != self._before[name]}
+        """Raises TrainingGuard, also in a process whose weights are not those of the first one."""
+        now = {name: _sketch(value) for name, value in self._network.named_parameters()}
+        sums = {name: first for name, (first, _) in now.items()}
+        if ranks.of_first(sums) != sums:
+            raise TrainingGuard("this process trains other weights than the first one")
+        changed = {name for name, found in now.items() if found != self._before[name]}
         trained = {name for name, value in self._network.named_parameters() if value.requires_grad}
         if changed - trained:
             raise TrainingGuard(f"a frozen weight changed: {min(changed - trained)}")

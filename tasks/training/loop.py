@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tasks.core.errors import UserError
 from tasks.core.step import Report
 from tasks.privacy.sampler import Batches
-from tasks.training import checkpoint
+from tasks.training import checkpoint, ranks
 from tasks.training.checkpoint import Progress
 from tasks.training.memory import peak_memory_mib
 from tasks.training.training import Training
@@ -77,7 +77,7 @@ class Loop:
         return max(1, round(self.training.epochs * self.batches.per_epoch))
 
     def run(self) -> Progress:
-        """Train from the newest checkpoint, or from the beginning, to the end. Raises TrainingDiverged."""
+        """Train from the newest checkpoint, or from the beginning, to the end. Raises TrainingDiverged, RankLost."""
         self.progress, self.best = checkpoint.load(self.folder, self.network, self.optimizer)
         if self.keeper is not None:
             self.keeper.kept = self.progress.kept
@@ -117,7 +117,7 @@ class Loop:
         self.progress.examples += len(indices)
         self._say(loss, rate)
         if self.evaluate is not None and self._epochs(self.progress.step) > self._epochs(step):
-            self._validate(self.evaluate())
+            self._validate(ranks.of_first(self.evaluate()))
 
     def _epochs(self, steps: int) -> int:
         """Whole epochs in so many steps; an epoch need not be a whole number of steps."""

@@ -26,6 +26,9 @@ HELD_BYTES = 256 * 2**20
 class PrivateGradient:
     """Sets ``.grad`` of every trained weight to (sum of clipped gradients + noise) / divisor; an empty batch is noise alone. The next step writes over it.
 
+    The processes of a training share the pieces of a batch, and the first one alone begins its sums with the noise: it is there once, so that what is
+    released, and with it the account, is that of one process.
+
     Args:
         encoded: the training examples.
         clipper: the engine attached to the network.

@@ -14,6 +14,7 @@ from torch import nn
 from tasks.core.seeds import derive
 from tasks.core.step import Report, StepRun
 from tasks.training.checkpoint import Progress, restore, weights
+from tasks.training.together import train
 from tasks.training.trainer import Trained, Trainer
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def best_of(trainer: Trainer, config: TrainConfig, key: int, run: StepRun) -> Tr
     for index in range(len(found.scores), config.search.count(key)):
         run.report.progress(0.0, 1.0, "searching")
         own, own_run = _one(config, key, index, run, folder)
-        trained = trainer.train(own, derive(key, "search", index), own_run, own_run.checkpoint)
+        trained = train(trainer, own, derive(key, "search", index), own_run, own_run.checkpoint)
         found.scores.append(_score(trainer, trained, run, config.search.metric))
         if found.best < 0 or found.scores[index] > found.scores[found.best]:
             found.best, found.progress = index, asdict(trained.progress)

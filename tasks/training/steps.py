@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tasks.core.component import OneOf
 from tasks.core.step import Step, StepConfig, StepRun
@@ -13,6 +14,9 @@ from tasks.privacy.privacy import PRIVACY, Privacy
 from tasks.privacy.search import Search
 from tasks.training.charging import charge, uncovered
 from tasks.training.training import Training
+
+if TYPE_CHECKING:
+    from tasks.training.trainer import Teaching
 
 
 class TrainConfig(StepConfig):
@@ -24,6 +28,12 @@ class TrainConfig(StepConfig):
     randomness: Literal["reproducible", "secret"]
     search: Search | None = None
     submission: str | None = None
+
+    def teaching(self, inputs: Mapping[str, Path]) -> Teaching:
+        """How the training begins and what it learns from."""
+        from tasks.training.trainer import Teaching
+
+        return Teaching()
 
 
 def train(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
@@ -53,7 +63,7 @@ def fine_tune(config: FineTuneConfig, inputs: Mapping[str, Path], seed: int, run
     whole = TrainConfig.model_construct(
         model=Continued(kind="continued", frozen=config.frozen), training=config.training, privacy=none, randomness="reproducible", search=None, submission=None
     )
-    train_trial(whole, inputs, seed, run)
+    train_trial(whole, inputs, seed, replace(run, processes=1))  # no other process could read this config
 
 
 FINE_TUNE = Step("fine-tune", fine_tune, FineTuneConfig, uncovered)

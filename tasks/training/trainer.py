@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor
@@ -18,12 +19,14 @@ from tasks.data.prepared import PreparedData
 from tasks.models.batches import Encoded, encode_split
 from tasks.models.model import Started, TaskShape
 from tasks.privacy.account import Account
+from tasks.training import ranks
 from tasks.training.augmentation import encode_augmented
+from tasks.training.charging import account_of
 from tasks.training.checkpoint import Progress
 from tasks.training.evaluating import validation
 from tasks.training.gradients import Paired
 from tasks.training.guards import WeightsGuard
-from tasks.training.loop import Loop
+from tasks.training.loop import CHECKPOINT_SECONDS, Loop
 from tasks.training.mechanics import Mechanics, mechanics
 from tasks.training.pairing import encode_paired
 from tasks.training.precision import resolve
@@ -97,6 +100,12 @@ class Trainer:
     seed: int
     teaching: Teaching = field(default_factory=Teaching)
 
+    @classmethod
+    def of(cls, config: TrainConfig, inputs: Mapping[str, Path], seed: int) -> Self:
+        """That of a step on the prepared ``data``."""
+        prepared = PreparedData(inputs["data"])
+        return cls(inputs, prepared, account_of(config, prepared.facts), seed, config.teaching(inputs))
+
     def begin(self, config: TrainConfig, run: StepRun) -> Trained:
         """The model with its first weights, on its device. Raises ModelError."""
         shape = TaskShape(self.prepared.task, self.prepared.labels, self.prepared.slots)
@@ -157,4 +166,5 @@ class Trainer:
             keeper=found.keeper,
             note=f"; read example by example, which is slower: {', '.join(found.by_example)}" if found.by_example else "",
             first_step_done=WeightsGuard(network, all_change=self.account is not None).check,
+            checkpoint_seconds=CHECKPOINT_SECONDS if ranks.rank() == 0 else math.inf,
         )

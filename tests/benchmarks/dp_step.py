@@ -61,7 +61,7 @@ def peak(case: Case, engine: str | None, device: str) -> float:
         step(0)
         memory.peak = memory.now
         step(1)
-    return memory.peak - step.standing_bytes
+    return float(memory.peak - step.standing_bytes)
 
 
 def measure(case: Case, device: str, rounds: int) -> Iterator[dict[str, Any]]:

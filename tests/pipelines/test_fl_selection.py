@@ -184,6 +184,7 @@ def test_a_model_that_learns_its_tokenizer_first_is_trained_sequentially(tmp_pat
     ("change", "said"),
     [
         ({"utility": []}, "utility: name at least one metric"),
+        ({"execution": {"processes_per_training": 2}}, "execution.processes_per_training: the devices of a federation are trained by one process"),
         ({"utility": [{"kind": "bits-per-byte"}]}, "bits-per-byte does not judge task 'intent'"),
         ({"federation": {"timeline": {**WINDOWS, "windows": 7}, "rounds": 6}}, "7 windows need at least as many rounds"),
         ({"federation": {"selection": {"kind": "top-m"}, "correction": {"kind": "hajek"}}}, "[FED-01]"),

@@ -97,7 +97,7 @@ def test_what_is_left_at_default_is_not_said() -> None:
     assert given.sweep.arms == {"a": {"model.dropout": None}}, "a null of an arm removes a key"
 
 
-@pytest.mark.parametrize("name", ["device", "processes", "runner", "physical_batch_size", "log_models"])
+@pytest.mark.parametrize("name", ["device", "processes", "processes_per_training", "runner", "physical_batch_size", "log_models"])
 def test_execution_overrides_nothing_unasked(name: str) -> None:
     overrides = schema()["properties"]["execution"]["anyOf"][0]
     assert "default" not in overrides["properties"][name]

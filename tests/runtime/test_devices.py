@@ -14,10 +14,10 @@ from tasks.runtime import devices
 
 CLAIM = """
 import sys, torch
-torch.cuda.device_count = lambda: 2
+torch.cuda.device_count = lambda: int(sys.argv[3])
 from pathlib import Path
 from tasks.runtime.devices import claim
-print(claim("auto", Path(sys.argv[1])), flush=True)
+print(claim("auto", Path(sys.argv[1]), int(sys.argv[2])), flush=True)
 sys.stdin.read()
 """
 
@@ -39,25 +39,39 @@ def test_auto_prefers_accelerators(monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices.available("cuda:1") == ["cuda:1"]
 
 
-def test_each_process_gets_a_device_of_its_own_and_leaves_it_at_its_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("together", "there", "heads"), [(1, 2, {"cuda:0", "cuda:1"}), (2, 5, {"cuda:0", "cuda:2"})])
+def test_each_process_gets_devices_of_its_own_and_leaves_them_at_its_end(together: int, there: int, heads: set[str], tmp_path: Path) -> None:
+    """One, or as many as train together: the next ones belong to its helpers."""
+
     def start() -> subprocess.Popen[str]:
-        return subprocess.Popen([sys.executable, "-c", CLAIM, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-c", CLAIM, str(tmp_path), str(together), str(there)]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def said(process: subprocess.Popen[str]) -> str:
         assert process.stdout is not None
         return process.stdout.readline().strip()
 
     first, second = start(), start()
-    assert {said(first), said(second)} == {"cuda:0", "cuda:1"}
+    assert {said(first), said(second)} == heads
     third = start()
     first.kill()
     first.communicate()
-    assert said(third) in ("cuda:0", "cuda:1")
+    assert said(third) in heads
     for process in (second, third):
         process.communicate(input="")
 
 
-@pytest.mark.parametrize(("wanted", "cores", "size"), [("auto", 1, 1), ("auto", 2, 2), ("auto", 64, 2), (7, 2, 7)])
-def test_the_pool_has_two_processes_on_processors(monkeypatch: pytest.MonkeyPatch, wanted: str | int, cores: int, size: int) -> None:
+def test_too_few_devices_for_a_training_are_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UserError, match=r"execution\.processes_per_training: 3 need as many GPUs, device cuda is cuda:0, cuda:1: lower it"):
+        devices.claim("cuda", tmp_path, 3)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "together", "cores", "size"),
+    [("auto", 1, 1, 1), ("auto", 1, 2, 2), ("auto", 1, 64, 2), ("auto", 2, 64, 1), ("auto", 3, 2, 1), (7, 1, 2, 7), (7, 2, 2, 7)],
+)
+def test_the_pool_has_two_processes_on_processors(monkeypatch: pytest.MonkeyPatch, wanted: str | int, together: int, cores: int, size: int) -> None:
+    """Those of one training count too."""
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(cores)), raising=False)
-    assert devices.pool_size(wanted, "cpu") == size
+    assert devices.pool_size(wanted, "cpu", together) == size

@@ -127,3 +127,9 @@ def asked(gradient: PrivateGradient, network: nn.Module, indices: Tensor, step: 
     network.zero_grad()
     gradient(network, indices, step)
     return {name: value.grad.clone() for name, value in network.named_parameters() if value.grad is not None}
+
+
+def occurrences(value: int, folder: Path) -> set[str]:
+    """The files that hold a key in any way of writing it."""
+    ways = [f"{value:x}".encode(), str(value).encode(), *(value.to_bytes(32, order) for order in ("big", "little"))]
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and any(way in path.read_bytes() for way in ways)}

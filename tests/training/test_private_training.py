@@ -31,7 +31,7 @@ from tasks.training.private_gradient import PrivateGradient
 from tasks.training.steps import TRAIN, TrainConfig, train
 from tests.conftest import NewRun, Prepare
 from tests.models.samples import publish
-from tests.training.private import KEPT, KINDS, SEED, account_of, block, config, done, killed, killed_at, same_work
+from tests.training.private import KEPT, KINDS, SEED, account_of, block, config, done, killed, killed_at, occurrences, same_work
 from tests.training.trainings import BILSTM, Clock, equal
 
 
@@ -145,12 +145,6 @@ def test_a_key_that_is_drawn_anew_after_a_kill_would_be_seen(prepare: Prepare, n
     shutil.copy(run.checkpoint / KEY_FILE, whole.checkpoint / KEY_FILE)
     (run.checkpoint / KEY_FILE).unlink()
     assert not equal(done(settings, data, same_work(run)), done(settings, data, whole))
-
-
-def occurrences(value: int, folder: Path) -> set[str]:
-    """The files that hold a key in any way of writing it."""
-    ways = [f"{value:x}".encode(), str(value).encode(), *(value.to_bytes(32, order) for order in ("big", "little"))]
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and any(way in path.read_bytes() for way in ways)}
 
 
 def test_a_secret_key_lies_in_the_checkpoint_folder_alone(prepare: Prepare, new_run: NewRun) -> None:
