@@ -170,6 +170,6 @@ def _peer(network: nn.Module, engine: str | None) -> nn.Module:
     if engine == DPLSTM_HOOKS:
         return _OpacusLstm(network)
     if engine == UNTIED:
-        head = network.get_submodule("body.lm_head")
+        head: Any = network.get_submodule("body.lm_head")
         head.weight = nn.Parameter(head.weight.detach().clone())
     return network
