@@ -88,6 +88,10 @@ def _finished(block: Any, shape: TaskShape, body: nn.Module) -> nn.Module:
     hidden_size, first = int(body.config.hidden_size), _first_position(body)  # type: ignore[union-attr,arg-type]
     if block.adapter.kind == "lora":
         body = _adapted(block, body)
+    elif block.adapter.kind == "bitfit":
+        _train_alone(body, [name for name, _ in body.named_parameters() if name.endswith("bias")], "adapter: bitfit: the model has no biases")
+    elif block.adapter.kind == "last-layers":
+        _train_alone(body, _last(body, block.adapter.layers), "adapter: last-layers: the model has no list of blocks")
     network = _network(block, shape, body, hidden_size, first)
     for part in block.frozen:
         _freeze(network, part)
@@ -111,6 +115,26 @@ def _adapted(block: Any, body: nn.Module) -> nn.Module:
         warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False", category=UserWarning)
         adapted: nn.Module = get_peft_model(body, config)
     return adapted
+
+
+def _train_alone(body: nn.Module, names: list[str], lacking: str) -> None:
+    """Stop training all other parameters. Raises ModelError where there are none to train."""
+    if not names:
+        raise ModelError(lacking)
+    for name, parameter in body.named_parameters():
+        parameter.requires_grad_(name in names)
+
+
+def _last(body: nn.Module, layers: int) -> list[str]:
+    """The parameters of the last blocks and of what comes after them. A head that is tied to the embedding counts as the embedding. Raises ModelError."""
+    lists = [(name, module) for name, module in body.named_modules() if isinstance(module, nn.ModuleList)]
+    if not lists:
+        return []
+    name, blocks = max(lists, key=lambda found: len(found[1]))
+    if layers > len(blocks):
+        raise ModelError(f"adapter: last-layers: the model has {len(blocks)} blocks, and the last {layers} are to be trained")
+    ordered = [parameter for parameter, _ in body.named_parameters()]
+    return ordered[next(place for place, parameter in enumerate(ordered) if parameter.startswith(f"{name}.{len(blocks) - layers}.")) :]
 
 
 def _freeze(network: nn.Module, part: str) -> None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -83,6 +83,13 @@ class Architecture(Model, ABC):
             raise ModelError(f"model '{self.kind}' does not serve task '{shape.task}'; it serves {', '.join(self.tasks)}")
         encoder = self.tokenizer.build(inputs.get("tokenizer"))
         return Started(self, encoder, self.build(shape, encoder, seed))
+
+    def checkpoint_activations(self, network: nn.Module) -> None:
+        """Make the network run its blocks again in the backward pass instead of keeping what they computed. Raises ModelError where it cannot."""
+        body: Any = getattr(network, "body", None)
+        if not getattr(body, "supports_gradient_checkpointing", False):
+            raise ModelError(f"training.activation_checkpointing: model '{self.kind}' has no blocks that can be run again: leave it out")
+        body.gradient_checkpointing_enable({"use_reentrant": False})
 
     def open_up(self, network: nn.Module) -> None:
         """Make the network compute with layers that per-example gradients can be read from; its answers stay the same."""

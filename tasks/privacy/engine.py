@@ -130,6 +130,8 @@ class Engine(Component, ABC):
     """Whether layers can be clipped each by itself."""
     shares: ClassVar[bool] = False
     """Whether several examples can be clipped as one contribution, as a user's are."""
+    recomputes: ClassVar[bool] = False
+    """Whether it is right where layers are run again in the backward pass, to save memory."""
     looks_inside: ClassVar[bool] = True
     """Whether a network must compute by layers that can be looked into; plain training's faster kernels serve where gradients of whole passes are enough."""
     moves: ClassVar[int] = 1

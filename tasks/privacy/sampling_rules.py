@@ -121,4 +121,12 @@ RULES = (
         source="pools of an attack on users must be pools of users",
         path="data.attack_holdout",
     ),
+    Rule(
+        id="PRIV-35",
+        when=lambda facts: private(facts) and bool(facts.get("training.activation_checkpointing")) and not getattr(engine_of(facts), "recomputes", True),
+        verdict="refuse",
+        sentence="this engine would take layers that are run again for used twice: with training.activation_checkpointing write engine: {kind: book-keeping}",
+        source="Opacus notes what a layer read at every call, and vmap's passes cannot be run again in parts",
+        path="training.activation_checkpointing",
+    ),
 )

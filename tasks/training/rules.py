@@ -1,4 +1,4 @@
-"""Soundness rules of training on role reversals."""
+"""Soundness rules of training: on role reversals, and with less memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from tasks.core.rules import Facts, Rule
 from tasks.data.rules import task_of, the_model
+from tasks.models.model import MODELS, Architecture
 from tasks.training.augmentation import TASKS
 from tasks.training.pairing import TASK
 
@@ -29,6 +30,16 @@ def _tagged(facts: Facts) -> bool:
 def _not_of_labels(facts: Facts) -> bool:
     task = task_of(facts)
     return task is not None and task != TASK
+
+
+def _nothing_to_run_again(facts: Facts) -> bool:
+    """Whether blocks are to be run again of a model that has none; a recorded model's kind is not known before it is loaded."""
+    found = the_model(facts)
+    training, model = found.get("training"), found.get("model")
+    if not isinstance(training, Mapping) or not training.get("activation_checkpointing") or not isinstance(model, Mapping):
+        return False
+    kind = MODELS.members().get(str(model.get("kind")))
+    return kind is not None and issubclass(kind, Architecture) and not kind.transformer
 
 
 OF_WORDS = "the tags of this task belong to words, which a reversal replaces: leave augmentation out, or choose data.task intent, lm or mlm"
@@ -84,5 +95,13 @@ RULES = (
         sentence="logit pairing compares the logits of the labels of whole texts, and a teacher has none: write teacher_training.augmentation",
         source=PAIRING_SOURCE,
         path="teacher_training.pairing",
+    ),
+    Rule(
+        id="TRAIN-07",
+        when=_nothing_to_run_again,
+        verdict="refuse",
+        sentence="training.activation_checkpointing runs the blocks of a transformer again, and this model has none: leave it out",
+        source="Chen et al. 2016 (1604.06174): blocks between checkpoints are computed twice; a recurrent layer here is one",
+        path="training.activation_checkpointing",
     ),
 )

@@ -113,6 +113,8 @@ class Trainer:
             raise TrainingError(f"there is nothing to train on: the data has the splits {', '.join(self.prepared.split_names)}")
         started = config.model.start(shape, self.inputs, self.seed)
         self.teaching.begin(started)
+        if config.training.activation_checkpointing:
+            started.model.checkpoint_activations(started.network)
         started.network.to(run.device)
         precision = resolve(config.training.precision, run.device, started.model.transformer and self.account is None)
         encoded = self.teaching.encode(self.prepared, started, shape, config.training, run)

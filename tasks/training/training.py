@@ -61,6 +61,7 @@ class Training(BaseModel):
     mask_rate: float = Field(default=0.15, gt=0, lt=1, description="Task mlm: share of tokens that are hidden and guessed.")
     max_gradient_norm: float | None = Field(default=None, gt=0, description="Scale the whole gradient down to this norm; no privacy.")
     precision: Literal["auto", "fp32", "bf16"] = Field(default="auto", description="auto: bf16 where the device gains from it.")
+    activation_checkpointing: bool = Field(default=False, description="Run the blocks of a transformer again in the backward pass: less memory, more time.")
     early_stopping: EarlyStopping | None = Field(default=None, description="Needs a validation split.")
     augmentation: Augmentation | None = Field(default=None, description="Learn on role reversals of the texts too, or in their place; tasks intent, lm, mlm.")
     pairing: Pairing | None = Field(default=None, description="Task intent: make the answers to a text and to its role reversal alike; no privacy.")

@@ -29,6 +29,9 @@ BLOCKS: dict[str, tuple[dict[str, Any], TaskShape]] = {
     "published-lm": ({"kind": "pretrained"}, LM),
     "lora": ({"kind": "pretrained", "adapter": LORA}, JOINT),
     "lora-lm": ({"kind": "pretrained", "adapter": LORA}, LM),
+    "bitfit": ({"kind": "pretrained", "adapter": {"kind": "bitfit"}}, JOINT),
+    "bitfit-lm": ({"kind": "pretrained", "adapter": {"kind": "bitfit"}}, LM),
+    "last-layers": ({"kind": "pretrained", "adapter": {"kind": "last-layers"}}, JOINT),
     "frozen": ({"kind": "pretrained", "frozen": ["embeddings", "encoder.layer.0"]}, JOINT),
 }
 

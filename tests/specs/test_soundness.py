@@ -192,6 +192,10 @@ CASES: dict[str, tuple[Values, Values]] = {
         private(BY_USER, data={"kind": "ubuntu-irc", "public_size": 1000, "attack_holdout": 100}),
         private(BY_USER, data={"kind": "ubuntu-irc", "public_size": 1000}),
     ),
+    "PRIV-35": (
+        clipped_by("opacus-hooks", training={"activation_checkpointing": True}),
+        clipped_by("micro-batch", training={"activation_checkpointing": True}),
+    ),
     "STUDY-01": ({"randomness": "secret", "privacy": {"kind": "none"}}, {"randomness": "secret", "privacy": {"kind": "dp-sgd"}}),
     "TEXT-01": (learnt_on("clinc150"), learnt_on("wikitext-2")),
     "TRAIN-01": (trained_with("augmentation", "joint"), trained_with("augmentation", "intent")),
@@ -203,6 +207,10 @@ CASES: dict[str, tuple[Values, Values]] = {
     "TRAIN-04": (private(training={"pairing": {"weight": 1.0}}), private(training={"pairing": None})),
     "TRAIN-05": (trained_with("pairing", "joint"), trained_with("pairing", "intent")),
     "TRAIN-06": ({"teacher_training": {"pairing": {"weight": 1.0}}}, {"teacher_training": {"augmentation": {"sides": "two"}}}),
+    "TRAIN-07": (
+        {"training": {"activation_checkpointing": True}, "model": {"kind": "bilstm"}},
+        {"training": {"activation_checkpointing": True}, "model": {"kind": "bert"}},
+    ),
     "UTILITY-01": (
         {"data": {"kind": "clinc150"}, "utility": [{"kind": "accuracy"}, {"kind": "slot-f1"}]},
         {"data": {"kind": "snips", "task": "joint"}, "utility": [{"kind": "accuracy"}, {"kind": "slot-f1"}]},

@@ -38,7 +38,24 @@ class Lora(BaseModel):
     targets: tuple[str, ...] = Field(default=(), description="Names of the adapted modules; without any, all linear ones.")
 
 
-Adapter = Annotated[NoAdapter | Lora, Field(discriminator="kind")]
+class BitFit(BaseModel):
+    """Train the biases alone, and the answer layers (Ben Zaken, Goldberg and Ravfogel, ACL 2022; under privacy Bu, Wang, Zha and Karypis, ICML 2024)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["bitfit"]
+
+
+class LastLayers(BaseModel):
+    """Train the last blocks alone, what comes after them, and the answer layers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["last-layers"]
+    layers: int = Field(default=1, ge=1, le=1000, description="How many blocks are trained, counted from the end.")
+
+
+Adapter = Annotated[NoAdapter | Lora | BitFit | LastLayers, Field(discriminator="kind")]
 
 
 class Pretrained(Architecture):
@@ -50,7 +67,7 @@ class Pretrained(Architecture):
     kind: Literal["pretrained"]
     source: str = unkeyed(description="Folder of a model, or a hub name such as distilbert-base-uncased.")
     revision: str = Field(default="main", description="Branch, tag or commit of a hub name.")
-    adapter: Adapter = Field(default=NoAdapter(kind="none"), description="none, or lora.")
+    adapter: Adapter = Field(default=NoAdapter(kind="none"), description="none, lora, bitfit or last-layers.")
     frozen: tuple[str, ...] = Field(default=(), description="Parts that stay as they are, e.g. embeddings; encoder.layer.0.")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Before the answers.")
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tasks.privacy.clip_rule import Bound
 from tasks.privacy.engine import Clipper, Piece, Shares, UnseenWeight
-from tasks.privacy.engines._layers import Call, is_known, places_of, uses_of
+from tasks.privacy.engines._layers import Call, is_known, places_of, trains_bias_alone, uses_of
 
 SEEN = 1e-3
 """How far, relative to its length, the sum of one example may be from its gradient by autograd; rounding is far below."""
@@ -44,7 +44,8 @@ class BookKeepingClipper(Clipper):
         layers = [layer for layer in network.modules() if any(id(parameter) in self._names for parameter in layer.parameters(recurse=False))]
         self.by_example = tuple(sorted({type(layer).__name__ for layer in layers if not is_known(layer)}))
         self._handles = [layer.register_forward_hook(self._saw) for layer in layers]
-        self._watching = self._proven = False
+        self._silent = {id(layer) for layer in layers if is_known(layer) and trains_bias_alone(layer, self._names)}
+        self._watching = self._proven = self._going_back = False
 
     def add(self, batch: dict[str, Tensor], sums: dict[str, Tensor], shares: Shares | None = None) -> Piece:
         """All examples at once."""
@@ -70,10 +71,11 @@ class BookKeepingClipper(Clipper):
         try:
             losses = self.losses(batch)
             first = [call for call in self._kept if call.begins is not None]
+            self._going_back = True
             told = losses.sum() if weights is None else (losses * weights).sum()
             found = torch.autograd.grad(told, [call.begins for call in first if call.begins is not None], allow_unused=True) if first else ()
         finally:
-            self._watching = False
+            self._watching = self._going_back = False
             kept, self._kept = self._kept, []
             for parameter in self.trained.values():
                 parameter.requires_grad_(True)
@@ -90,7 +92,10 @@ class BookKeepingClipper(Clipper):
             return
         if not isinstance(output, Tensor):
             raise UnseenWeight(f"{type(layer).__name__} says more than one tensor, so its weights cannot be told from its output: take engine loop")
-        call = _Kept(layer, tuple(value.detach() for value in inputs))
+        if self._going_back:  # run again to save memory: the call is known, and its output must be as it was
+            output.requires_grad_(True)
+            return
+        call = _Kept(layer, () if id(layer) in self._silent else tuple(value.detach() for value in inputs))
         self._kept.append(call)
         if output.requires_grad:
             output.register_hook(call.note)  # type: ignore[no-untyped-call]

@@ -186,8 +186,7 @@ Reader = Callable[[nn.Module, tuple[Tensor, ...], Tensor, Mapping[int, str]], Fo
 def _linear(layer: nn.Module, inputs: tuple[Tensor, ...], gradient: Tensor, names: Mapping[int, str]) -> Found:
     """A linear map, whichever way round its weight is."""
     outputs = _positions(gradient)
-    weight = Products(_positions(inputs[0].float()), outputs)
-    return _of(layer, names, weight=lambda: weight, bias=lambda: Whole(outputs.sum(dim=1)))
+    return _of(layer, names, weight=lambda: Products(_positions(inputs[0].float()), outputs), bias=lambda: Whole(outputs.sum(dim=1)))
 
 
 def _embedding(layer: nn.Module, inputs: tuple[Tensor, ...], gradient: Tensor, names: Mapping[int, str]) -> Found:
@@ -202,8 +201,12 @@ def _embedding(layer: nn.Module, inputs: tuple[Tensor, ...], gradient: Tensor, n
 def _layer_norm(layer: nn.Module, inputs: tuple[Tensor, ...], gradient: Tensor, names: Mapping[int, str]) -> Found:
     """A scale and a shift per unit."""
     shape = _shape(layer)
-    normal = nn.functional.layer_norm(inputs[0].float(), shape, eps=layer.eps)  # type: ignore[arg-type]
-    return _of(layer, names, weight=lambda: Whole(_summed(normal * gradient, shape)), bias=lambda: Whole(_summed(gradient, shape)))
+
+    def weight() -> Part:
+        normal = nn.functional.layer_norm(inputs[0].float(), shape, eps=layer.eps)  # type: ignore[arg-type]
+        return Whole(_summed(normal * gradient, shape))
+
+    return _of(layer, names, weight=weight, bias=lambda: Whole(_summed(gradient, shape)))
 
 
 def _rms_norm(layer: nn.Module, inputs: tuple[Tensor, ...], gradient: Tensor, names: Mapping[int, str]) -> Found:
@@ -242,6 +245,11 @@ READERS: dict[type[nn.Module], Reader] = {
 
 def _known(layer: nn.Module) -> Reader:
     return next((reader for kind, reader in READERS.items() if isinstance(layer, kind)), _per_example)
+
+
+def trains_bias_alone(layer: nn.Module, names: Mapping[int, str]) -> bool:
+    """Whether what a layer reads does not matter: of its weights the bias alone is trained."""
+    return all(name == "bias" for name, parameter in layer.named_parameters(recurse=False) if id(parameter) in names)
 
 
 def is_known(layer: nn.Module) -> bool:

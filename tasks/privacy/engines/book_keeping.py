@@ -19,6 +19,7 @@ class BookKeeping(Engine):
     """
 
     copies: ClassVar[bool] = False
+    recomputes: ClassVar[bool] = True
     shares: ClassVar[bool] = True
 
     kind: Literal["book-keeping"]

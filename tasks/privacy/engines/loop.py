@@ -16,6 +16,7 @@ class Loop(Engine):
     """One forward and one backward pass per example. Slow, and right for every network."""
 
     copies: ClassVar[bool] = False
+    recomputes: ClassVar[bool] = True
     shares: ClassVar[bool] = True
 
     kind: Literal["loop"]

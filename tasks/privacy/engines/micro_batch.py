@@ -26,6 +26,7 @@ class MicroBatch(Engine):
     """
 
     copies: ClassVar[bool] = False
+    recomputes: ClassVar[bool] = True
     looks_inside: ClassVar[bool] = False
     moves: ClassVar[int] = 2
 

@@ -1,0 +1,105 @@
+"""Blocks that are run again in the backward pass: the same gradients, clipped or not, and less memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tasks.models.batches import network_inputs
+from tasks.models.losses import per_example_loss
+from tasks.models.model import ModelError, Started, TaskShape
+from tests.benchmarks._live_memory import LiveMemory
+from tests.models.samples import farthest, start
+from tests.privacy.clipping import LENGTHS, attached, clipped, examples, flat, opened
+
+MODELS = ["bert", "gpt2", "published", "published-lm", "lora", "bitfit", "last-layers"]
+RIGHT = ["book-keeping", "loop", "micro-batch"]
+
+
+def pair(name: str, folder: Path) -> tuple[Started, Started, TaskShape]:
+    """The same network twice, the second with blocks that are run again; with dropout."""
+    (folder / "a").mkdir()
+    (folder / "b").mkdir()
+    (one, shape), (other, _) = opened(name, folder / "a", dropout=True), opened(name, folder / "b", dropout=True)
+    other.model.checkpoint_activations(other.network)
+    return one, other, shape
+
+
+def again(network: nn.Module) -> int:
+    """How many blocks are run again."""
+    return sum(bool(getattr(module, "gradient_checkpointing", False)) for module in network.modules())
+
+
+@pytest.mark.parametrize("kind", RIGHT)
+@pytest.mark.parametrize("name", MODELS)
+def test_clipped_sums_are_those_without(name: str, kind: str, tmp_path: Path) -> None:
+    one, other, shape = pair(name, tmp_path)
+    assert again(other.network) and not again(one.network)
+    batch, found = examples(one, shape, LENGTHS), []
+    for started in (one, other):
+        torch.manual_seed(4)
+        found.append(clipped(kind, started.network, batch, flat(0.5)))
+    assert farthest(found[0][0], found[1][0]) < 1e-6
+    torch.testing.assert_close(found[0][1].norms, found[1][1].norms, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(found[0][1].losses, found[1][1].losses)
+
+
+@pytest.mark.parametrize("kind", ["opacus-hooks", "opacus-ghost"])
+def test_an_engine_that_is_refused_would_be_wrong_or_stop(kind: str, tmp_path: Path) -> None:
+    one, other, shape = pair("bert", tmp_path)
+    batch = examples(one, shape, LENGTHS)
+    torch.manual_seed(4)
+    right = clipped(kind, one.network, batch, flat(0.5))[0]
+    torch.manual_seed(4)
+    try:
+        wrong = clipped(kind, other.network, batch, flat(0.5))[0]
+    except Exception as error:  # whatever Opacus makes of it
+        assert str(error) is not None
+    else:
+        assert farthest(right, wrong) > 1e-3
+
+
+def peak(network: nn.Module, batch: dict[str, Tensor]) -> int:
+    """Bytes alive in a plain step."""
+    with LiveMemory() as memory:
+        per_example_loss(network(**network_inputs(batch)), batch).sum().backward()  # type: ignore[no-untyped-call]
+    return memory.peak
+
+
+def test_it_takes_less_memory(tmp_path: Path) -> None:
+    one, other, shape = pair("bert", tmp_path)
+    batch = examples(one, shape, [12] * 64)
+    assert peak(other.network, batch) < 0.8 * peak(one.network, batch)
+
+
+def test_what_is_run_again_is_not_kept_twice(tmp_path: Path) -> None:
+    _, other, shape = pair("bert", tmp_path)
+    batch = examples(other, shape, LENGTHS)
+    with attached("book-keeping", other.network, flat(0.5)) as clipper:
+        seen: list[int] = []
+        passed = clipper._passed  # type: ignore[attr-defined]
+        clipper._passed = lambda *given: seen.append(len((found := passed(*given))[1])) or found  # type: ignore[attr-defined]
+        clipper.add(batch, clipper.zeros())
+    trained = [layer for layer in other.network.modules() if any(value.requires_grad for value in layer.parameters(recurse=False))]
+    assert max(seen) <= len(trained)
+
+
+def test_a_model_without_blocks_is_told(tmp_path: Path) -> None:
+    started, _ = start("bilstm", tmp_path)
+    with pytest.raises(ModelError, match="model 'bilstm' has no blocks that can be run again"):
+        started.model.checkpoint_activations(started.network)
+
+
+@pytest.mark.parametrize(("sizes", "peak_"), [((1000,), 4000), ((1000, 500), 6000)], ids=["one", "two at once"])
+def test_live_memory_counts_what_is_held(sizes: tuple[int, ...], peak_: int) -> None:
+    with LiveMemory() as memory:
+        held = [torch.zeros(size) for size in sizes]
+        assert memory.now == peak_
+        held.clear()
+        assert memory.now == 0
+        held.append(torch.zeros(10))
+        held[0].view(5, 2).add_(1)
+    assert (memory.peak, memory.now) == (peak_, 40)
