@@ -89,7 +89,8 @@ class Architecture(Model, ABC):
         body: Any = getattr(network, "body", None)
         if not getattr(body, "supports_gradient_checkpointing", False):
             raise ModelError(f"training.activation_checkpointing: model '{self.kind}' has no blocks that can be run again: leave it out")
-        body.gradient_checkpointing_enable({"use_reentrant": False})
+        body.activation_checkpointing_enable({"use_reentrant": False})
+        body.disable_input_require_grads()  # what the older form needs; here it would send a gradient to embeddings that are not trained
 
     def open_up(self, network: nn.Module) -> None:
         """Make the network compute with layers that per-example gradients can be read from; its answers stay the same."""
