@@ -73,8 +73,11 @@ def _costs(progress: Progress, account: Account | None, run: StepRun) -> tuple[R
         "step_seconds": (seconds / max(1, progress.step), "lower"),
         "peak_memory_mib": (progress.peak_memory_mib, "lower"),
     }
+    counted = {} if account is None or account.unit == "example" else {"counted": f"{account.unit}s"}
     rows = ({"name": f"cost/{name}", "value": value, "direction": way} for name, (value, way) in numbers.items())
-    return tuple(Row.model_validate({**row, "lowest": 0, "conditions": conditions}) for row in rows)
+    return tuple(
+        Row.model_validate({**row, "lowest": 0, "conditions": {**conditions, **(counted if row["name"] == "cost/examples_per_second" else {})}}) for row in rows
+    )
 
 
 def _privacy(account: Account | None) -> tuple[Row, ...]:

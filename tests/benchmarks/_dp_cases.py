@@ -74,7 +74,6 @@ BILSTM = Case(
     ("loop", "vmap", "opacus-hooks", "opacus-ghost", DPLSTM_HOOKS, "micro-batch", "book-keeping"),
     {"book-keeping": (2.0, 1.5)},
 )
-LARGE = ("opacus-hooks", "opacus-ghost", "micro-batch", "book-keeping")
 ON_GPU = (
     Case(
         "bert-base",
