@@ -14,7 +14,8 @@ Verdict = Literal["holds", "contradicted", "not shown", "descriptive", "unanswer
 
 EPSILON, DELTA = "privacy/epsilon", "privacy/delta"
 NOISE_MULTIPLIER, AUC_CEILING = "privacy/noise_multiplier", "privacy/auc_ceiling"
-SPENT = (EPSILON, DELTA, NOISE_MULTIPLIER, AUC_CEILING)
+MICRO_BATCH = "privacy/epsilon_micro_batch"
+SPENT = (EPSILON, MICRO_BATCH, DELTA, NOISE_MULTIPLIER, AUC_CEILING)
 """What a private training spends: exact and known before it trains, so that no arm does well or badly by it."""
 
 

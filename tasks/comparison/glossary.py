@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.comparison.comparison import AUC_CEILING, EPSILON, NOISE_MULTIPLIER, Comparison
+from tasks.comparison.comparison import AUC_CEILING, EPSILON, MICRO_BATCH, NOISE_MULTIPLIER, Comparison
 from tasks.comparison.guarantees import SIMULATED
 from tasks.comparison.pareto import Front
 
@@ -12,6 +12,9 @@ MEANINGS = {
     "(epsilon, delta)-DP": "Differential privacy: with or without any one protected unit in the training data, no outcome of the training becomes more "
     "than e^epsilon times as likely, up to a probability of delta. Less is more private: epsilon 1 is a factor of 2.7, epsilon 8 one of 2,981.",
     "example-level": "What is protected is one training record. Somebody who gave k records is protected less: they cost about k times epsilon.",
+    "user-level": "What is protected is everything that one user gave, however much.",
+    "epsilon micro batch": "What the same noise gives to a micro-batch, a group of records that is clipped as one and is there or not as one. No person is "
+    "one, so this is a weaker promise; of one record the epsilon is the other one.",
     "add/remove": "The bound compares training data with and without the protected unit.",
     "replace one": "The bound compares training data in which the protected unit is exchanged for another.",
     "zero-out": "The bound compares training data with the protected unit and with an empty record in its place.",
@@ -56,7 +59,7 @@ def _of_guarantees(comparison: Comparison) -> Iterator[str]:
     for guarantee in comparison.guarantees.values():
         if "-DP" in guarantee:
             yield "(epsilon, delta)-DP"
-        for term in ("example-level", "add/remove", "replace one", "zero-out"):
+        for term in ("example-level", "user-level", "add/remove", "replace one", "zero-out"):
             if term in guarantee:
                 yield term
         for term in (SIMULATED, "not a guarantee"):
@@ -70,6 +73,8 @@ def _of_metrics(comparison: Comparison) -> Iterator[str]:
         yield from (term for end, term in terms.items() if metric.endswith(end))
         if metric == EPSILON:
             yield "(epsilon, delta)-DP"
+        if metric == MICRO_BATCH:
+            yield "epsilon micro batch"
         if metric == NOISE_MULTIPLIER:
             yield "noise multiplier"
         if metric == AUC_CEILING:

@@ -18,7 +18,7 @@ CONDITIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("sampling rate", ("rate", "sampler.rate")),
     ("steps", ("steps",)),
     ("noise multiplier", ("noise_multiplier",)),
-    ("clip norm (L2)", ("clipping.l2_clip_norm", "clipping.rule.l2_clip_norm", "l2_clip_norm")),
+    ("clip norm (L2)", ("sensitivity", "clipping.l2_clip_norm", "clipping.rule.l2_clip_norm", "l2_clip_norm")),
     ("accountant", ("accountant",)),
     ("accountants asked", ("accountants",)),
     ("public size", ("public_size",)),
@@ -28,6 +28,8 @@ CONDITIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 FURTHER: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("engine", ("clipping.engine.kind", "clipping.engine", "engine.kind", "engine")),
+    ("clip rule", ("clipping.rule.kind",)),
+    ("epsilon of a whole micro-batch, a weaker unit", ("micro_batch.epsilon",)),
     ("divisor of the noisy sum", ("divisor",)),
     ("repetition", ("repetition",)),
     ("generator", ("generator",)),

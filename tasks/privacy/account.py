@@ -28,6 +28,7 @@ class Account:
         sampler: its kind.
         randomness: ``reproducible`` or ``secret``.
         clipping: the block of that name as plain values: engine and rule.
+        sensitivity: the most that a contribution moves the sum, the clip norm; of a rule that adapts, at first.
         micro_batch: epsilon of a whole micro-batch at this noise, a weaker unit, where micro-batches are clipped; else None.
     """
 
@@ -42,6 +43,7 @@ class Account:
     sampler: str
     randomness: str
     clipping: Mapping[str, Any] = field(default_factory=dict)
+    sensitivity: float | None = None
     micro_batch: float | None = None
 
     @property
@@ -90,6 +92,7 @@ class Account:
             "public_size": self.schedule.public_size,
             "noise_multiplier": self.noise_multiplier,
             "clipping": dict(self.clipping),
+            "sensitivity": self.sensitivity,
             "accountant": self.reported,
             "accountants": self.epsilons,
             "agreement": self.agreement,

@@ -103,6 +103,7 @@ class DpSgd(Privacy):
             sampler=self.sampler.kind,
             randomness=setting.randomness,
             clipping=self.clipping.model_dump(mode="json"),
+            sensitivity=self.clipping.rule.sensitivity,
             micro_batch=spend(*public, None, multiplier)[2][self.accountant] if moves > 1 else None,
         )
 
