@@ -71,7 +71,7 @@ class DebiasedDistillationStudy(Study):
 
     def metrics(self) -> tuple[str, ...]:
         """Utility, attacks, fairness, costs, and how many texts could be reversed."""
-        return (*measured(self.utility, self.attacks, self.fairness), *type(self.privacy).metrics, *COSTS, *DISTILLATION)
+        return (*measured(self.utility, self.attacks, self.fairness), *self.privacy.metrics, *COSTS, *DISTILLATION)
 
     def account(self) -> Account | None:
         """What the training of the student spends. Its first time may take seconds."""

@@ -41,7 +41,7 @@ class DpTrainingStudy(Study):
 
     def metrics(self) -> tuple[str, ...]:
         """Utility, attacks, fairness and costs."""
-        return (*measured(self.utility, self.attacks, self.fairness), *type(self.privacy).metrics, *COSTS)
+        return (*measured(self.utility, self.attacks, self.fairness), *self.privacy.metrics, *COSTS)
 
     def account(self) -> Account | None:
         """What a trial spends. Its first time may take seconds."""

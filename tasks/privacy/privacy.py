@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 from tasks.core.component import Component, Family
 from tasks.privacy.account import Account
@@ -32,8 +31,10 @@ class Setting:
 class Privacy(Component, ABC):
     """Base of every privacy block."""
 
-    metrics: ClassVar[tuple[str, ...]] = ()
-    """Names of the numbers that a private training records."""
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the numbers that a private training records."""
+        return ()
 
     @abstractmethod
     def account(self, setting: Setting) -> Account | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -50,14 +50,6 @@ class DpSgd(Privacy):
     is noise multiplier times clip norm, on the sum; then the sum is divided by ``training.expected_batch_size``.
     """
 
-    metrics: ClassVar[tuple[str, ...]] = (
-        "privacy/epsilon",
-        "privacy/epsilon_micro_batch",
-        "privacy/delta",
-        "privacy/noise_multiplier",
-        "privacy/auc_ceiling",
-    )
-
     kind: Literal["dp-sgd"]
     target_epsilon: float | None = Field(default=None, gt=0, le=1000, description="Noise is calibrated to stay at or below it; or give noise_multiplier.")
     noise_multiplier: float | None = Field(default=None, gt=0, le=1e5, description="Deviation of the noise over the clip norm; or give target_epsilon.")
@@ -76,6 +68,12 @@ class DpSgd(Privacy):
         if (self.target_epsilon is None) == (self.noise_multiplier is None):
             raise ValueError("give exactly one of target_epsilon and noise_multiplier")
         return self
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Epsilon, that of a micro-batch too where micro-batches are clipped, delta, noise and the ceiling of attacks."""
+        weaker = ("privacy/epsilon_micro_batch",) if self.clipping.engine.moves > 1 else ()
+        return ("privacy/epsilon", *weaker, "privacy/delta", "privacy/noise_multiplier", "privacy/auc_ceiling")
 
     def schedule(self, setting: Setting) -> Schedule:
         """Rate, steps and divisor. Needs the public size, which a rule asks for."""
