@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers import BertConfig, BertForMaskedLM
 
+from tasks.models._transformers import MaskedNetwork
 from tasks.privacy.engine import UnseenWeight
 from tasks.privacy.engines import _layers
 from tests.models.samples import farthest
@@ -128,6 +130,16 @@ def test_a_layer_that_says_more_than_one_tensor_is_refused_and_leaves_the_networ
     with pytest.raises(UnseenWeight, match="Both says more than one tensor"):
         clipped("book-keeping", network, batch(), flat(1.0))
     assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_a_bias_that_a_masked_head_lists_beside_its_decoder_counts_once() -> None:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 16}
+    body = BertForMaskedLM(BertConfig(vocab_size=9, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **sizes))
+    values = batch()
+    values["targets"] = values.pop("slots").masked_fill(torch.arange(6) % 2 == 0, -100)
+    values["position_ids"] = torch.arange(6).expand(5, 6)
+    assert same(MaskedNetwork(body).train(), values) < EXACT
 
 
 def test_a_layer_of_an_unknown_kind_is_told() -> None:

@@ -122,12 +122,12 @@ def test_layers_are_clipped_to_their_shares() -> None:
 class Wide(nn.Module):
     """Keeps ``width`` numbers of a token for its backward pass."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(5, width)
+        self.embedding, self.dropout = nn.Embedding(5, width), nn.Dropout(dropout)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
-        return {"intent": (self.embedding(input_ids) ** 2).sum(dim=(1, 2))}
+        return {"intent": (self.dropout(self.embedding(input_ids)) ** 2).sum(dim=(1, 2))}
 
 
 def test_how_many_there_are_follows_from_memory_where_it_is_left_to_us() -> None:
@@ -138,6 +138,12 @@ def test_how_many_there_are_follows_from_memory_where_it_is_left_to_us() -> None
     assert fitted.contributions(150) == 10
     assert engine.model_copy(update={"memory_mib": 0.001}).fitted(network, 64, 150).contributions(150) == 150
     assert MicroBatch(kind="micro-batch").fitted(network, 64, 150).contributions(150) == 16
+
+
+def test_what_is_held_is_that_of_training_whatever_the_network_is_at() -> None:
+    network = Wide(256, dropout=0.5)
+    training, idle = held_bytes(network.train(), 64), held_bytes(network.eval(), 64)
+    assert training == idle > held_bytes(Wide(256), 64) and not network.training
 
 
 def test_a_large_micro_batch_is_added_up_in_pieces() -> None:

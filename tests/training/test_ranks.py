@@ -176,6 +176,7 @@ def test_a_helper_that_cannot_begin_is_told_of_at_once(data: PreparedData, new_r
         done(TRAININGS["private"], data, by(2, new_run()))
 
 
+@pytest.mark.slow
 def test_a_group_that_is_broken_off_is_believed_no_more(data: PreparedData, new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where NCCL's wait is ended from outside, and what it gave is anything."""
     monkeypatch.setattr(together, "GRACE", 0.5)
@@ -251,6 +252,7 @@ def wait(until: Any) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_helper_that_begins_elsewhere_would_be_seen(data: PreparedData, new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
     """A first process that overlooks the checkpoint which its helper reads."""
     run = by(2, new_run())

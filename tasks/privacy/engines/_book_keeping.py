@@ -41,7 +41,7 @@ class BookKeepingClipper(Clipper):
         super().__init__(network, rule)
         self._kept: list[_Kept] = []
         self._names = {id(parameter): name for name, parameter in self.trained.items()}
-        layers = [layer for layer in network.modules() if any(id(parameter) in self._names for parameter in layer.parameters(recurse=False))]
+        layers = [layer for layer in network.modules() if _own(layer) & self._names.keys()]
         self.by_example = tuple(sorted({type(layer).__name__ for layer in layers if not is_known(layer)}))
         self._handles = [layer.register_forward_hook(self._saw) for layer in layers]
         self._silent = {id(layer) for layer in layers if is_known(layer) and trains_bias_alone(layer, self._names)}
@@ -121,3 +121,9 @@ class BookKeepingClipper(Clipper):
             true = torch.zeros_like(said) if gradient is None else gradient.float()
             if float((said - true).norm()) > SEEN * float(true.norm()) + TINY:
                 raise UnseenWeight(f"{name} has another gradient than its layers say: something uses it without calling them")
+
+
+def _own(layer: nn.Module) -> set[int]:
+    """The parameters of a layer that no layer inside it has: BERT's masked head lists the bias of its decoder beside it, and leaves the use to that."""
+    inside = {id(parameter) for child in layer.children() for parameter in child.parameters()}
+    return {id(parameter) for parameter in layer.parameters(recurse=False)} - inside
