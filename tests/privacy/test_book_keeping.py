@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -134,7 +135,7 @@ def test_a_layer_that_says_more_than_one_tensor_is_refused_and_leaves_the_networ
 
 def test_a_bias_that_a_masked_head_lists_beside_its_decoder_counts_once() -> None:
     torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 16}
+    sizes: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 16}
     body = BertForMaskedLM(BertConfig(vocab_size=9, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **sizes))
     values = batch()
     values["targets"] = values.pop("slots").masked_fill(torch.arange(6) % 2 == 0, -100)
