@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tasks.core.component import Component, Family
 from tasks.privacy.blocks import LayerScales
@@ -35,9 +35,6 @@ class Bound(Protocol):
 
 class ClipRule(Component, ABC):
     """Base of every clip rule."""
-
-    adapts: ClassVar[bool] = False
-    """Whether the bound changes from step to step, by a noisy count that is charged."""
 
     @property
     def layer_scales(self) -> LayerScales:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -21,8 +21,6 @@ class AdaptiveQuantile(ClipRule):
     (Andrew, Thakkar, McMahan and Ramaswamy, NeurIPS 2021). The count is a release of its own and is charged: each contribution counts +1/2 or -1/2, and
     1 / z^2 = 1 / z_sum^2 + 1 / (2 count_noise)^2.
     """
-
-    adapts: ClassVar[bool] = True
 
     kind: Literal["adaptive-quantile"]
     initial: float = Field(default=1.0, gt=0, le=1e6, description="The clip norm of the first step.")
