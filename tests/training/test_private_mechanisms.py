@@ -46,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [pytest.param(way, marks=[] if way in ("adaptive", "banded", "users") else pytest.mark.slow) for way in WAYS])
 def test_a_kill_changes_nothing(way: str, prepare: Prepare, new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", Clock())
     data, settings = prepare(block("joint", users=30)), config(BILSTM, "book-keeping", privacy=WAYS[way])
