@@ -104,5 +104,13 @@ class Architecture(Model, ABC):
 
 
 MODELS = Family("model", "tasks.models.architectures", Model)
+
+
+def architecture_of(kind: object) -> type[Architecture] | None:
+    """The block that describes a network of that kind; None for a kind that is none, or whose network is not known before it is loaded."""
+    member = MODELS.members().get(str(kind))
+    return member if member is not None and issubclass(member, Architecture) else None
+
+
 LOADED = ("pretrained", "mlflow")
 """Kinds of model that have weights before any training."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks.core.rules import Facts, Rule
 from tasks.data.rules import units_of
-from tasks.models.model import MODELS, Architecture
+from tasks.models.model import Architecture, architecture_of
 from tasks.privacy.accountants.prv import LARGEST
 from tasks.privacy.engine import ENGINES, Engine
 
@@ -23,8 +23,7 @@ def engine_of(facts: Facts) -> type[Engine] | None:
 
 
 def _model(facts: Facts) -> type[Architecture] | None:
-    member = MODELS.members().get(str(facts.get("model.kind")))
-    return member if member is not None and issubclass(member, Architecture) else None
+    return architecture_of(facts.get("model.kind"))
 
 
 def _tied_by_kind(facts: Facts) -> bool:

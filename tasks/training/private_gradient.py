@@ -114,9 +114,9 @@ class PrivateGradient:
         order = torch.argsort(owners, stable=True)
         numbers, counts = torch.unique_consecutive(owners[order], return_inverse=True, return_counts=True)[1:]
         for first, last in _together(counts.tolist(), most):
-            places = order[(numbers >= first) & (numbers < last)]
-            own = numbers[(numbers >= first) & (numbers < last)] - first
-            yield indices[places], Shares(own.to(self.device), weights[places].to(self.device), last - first)
+            own = (numbers >= first) & (numbers < last)
+            places = order[own]
+            yield indices[places], Shares((numbers[own] - first).to(self.device), weights[places].to(self.device), last - first)
 
 
 def _together(counts: list[int], most: int) -> Iterator[tuple[int, int]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tasks.core.rules import Facts, Rule
 from tasks.data.rules import task_of, the_model
-from tasks.models.model import MODELS, Architecture
+from tasks.models.model import architecture_of
 from tasks.training.augmentation import TASKS
 from tasks.training.pairing import TASK
 
@@ -38,8 +38,8 @@ def _nothing_to_run_again(facts: Facts) -> bool:
     training, model = found.get("training"), found.get("model")
     if not isinstance(training, Mapping) or not training.get("activation_checkpointing") or not isinstance(model, Mapping):
         return False
-    kind = MODELS.members().get(str(model.get("kind")))
-    return kind is not None and issubclass(kind, Architecture) and not kind.transformer
+    architecture = architecture_of(model.get("kind"))
+    return architecture is not None and not architecture.transformer
 
 
 OF_WORDS = "the tags of this task belong to words, which a reversal replaces: leave augmentation out, or choose data.task intent, lm or mlm"
