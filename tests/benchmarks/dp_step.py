@@ -57,7 +57,7 @@ def peak(case: Case, engine: str | None, device: str) -> float:
         torch.cuda.reset_peak_memory_stats()
         step(1)
         return float(torch.cuda.max_memory_allocated() - parameters - step.standing_bytes)
-    with LiveMemory() as memory:
+    with LiveMemory(step.network.parameters()) as memory:
         step(0)
         memory.peak = memory.now
         step(1)
