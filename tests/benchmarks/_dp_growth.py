@@ -45,6 +45,17 @@ def _within(case: Case) -> Case:
     return replace(case, engines=tuple(engine for engine in case.engines if engine != "opacus-hooks" or 4 * case.batch * weights <= HELD))
 
 
+def left_out(curves: list[Curve]) -> str:
+    """What was not measured, and why; empty where everything was."""
+    measured = {(curve.by, curve.engine): {size for size, _ in curve.points} for curve in curves}
+    told = []
+    for (by, engine), sizes in measured.items():
+        missing = sorted(set().union(*(own for (other, _), own in measured.items() if other == by)) - sizes)
+        if missing:
+            told.append(f"{engine} at {by} {', '.join(f'{size:,}' for size in missing)}")
+    return f"Not measured, for a gradient per example would take more than {HELD / 2**30:g} GiB: {'; '.join(told)}." if told else ""
+
+
 def plotted(curves: list[Curve], path: Path) -> None:
     """Three panels, one for each size."""
     import matplotlib
@@ -61,8 +72,7 @@ def plotted(curves: list[Curve], path: Path) -> None:
     for panel, (by, label) in zip(panels, labels.items(), strict=True):
         for curve in curves:
             if curve.by == by:
-                sizes, values = zip(*curve.points, strict=True)
-                panel.plot(sizes, values, marker="o", label=curve.engine)
+                panel.plot([size for size, _ in curve.points], [value for _, value in curve.points], marker="o", label=curve.engine)
         panel.axhline(1, color="grey", linewidth=0.8)
         panel.set_xscale("log", base=2)
         ticks = sorted({size for curve in curves if curve.by == by for size, _ in curve.points})
@@ -71,5 +81,7 @@ def plotted(curves: list[Curve], path: Path) -> None:
     panels[0].set_ylabel("time of a step, in plain steps")
     panels[0].set_ylim(bottom=0)
     panels[0].legend(title="BERT 2x128, two cores")
-    figure.tight_layout()
+    note = left_out(curves)
+    figure.tight_layout(rect=(0, 0.06 if note else 0, 1, 1))
+    figure.text(0.01, 0.02, note, fontsize=8)
     figure.savefig(path, dpi=110)

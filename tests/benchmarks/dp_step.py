@@ -11,6 +11,7 @@ safetensors, transformers, tokenizers and opacus; neither Prefect nor MLflow is 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import statistics
 import sys
@@ -50,6 +51,7 @@ def ratios(case: Case, device: str, rounds: int) -> tuple[float, dict[str, float
 
 def peak(case: Case, engine: str | None, device: str) -> float:
     """The most bytes alive in a step that is not the first, without parameters and optimizer."""
+    gc.collect()  # hooks and their network hold each other: on a GPU those of the engine before would be counted
     step = Stepper(case, engine, device)
     if device.startswith("cuda"):
         step(0)
@@ -57,7 +59,7 @@ def peak(case: Case, engine: str | None, device: str) -> float:
         torch.cuda.reset_peak_memory_stats()
         step(1)
         return float(torch.cuda.max_memory_allocated() - parameters - step.standing_bytes)
-    with LiveMemory() as memory:
+    with LiveMemory(step.network.parameters()) as memory:
         step(0)
         memory.peak = memory.now
         step(1)
