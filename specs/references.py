@@ -42,7 +42,7 @@ def unfit_names(trial: Study) -> Iterator[tuple[SpecPath, str]]:
             if isinstance(entry, Measurement):
                 if entry.label is not None and not re.fullmatch(LABEL, entry.label):
                     yield (field, index, "label"), "must be 1 to 64 letters, digits, '.', '_' and '-': it stands in the names of metrics"
-                name = entry.metric("").removeprefix("/")
+                name = entry.name
                 if name in told:
                     yield (field, index), f"an earlier entry is recorded as '{one_line(name, 80)}' too; give one of them a label"
                 told.add(name)

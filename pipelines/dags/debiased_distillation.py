@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from pipelines.dags.shared import measure, model_inputs, prepare
+from pipelines.dags.shared import measure, model_inputs, prepare, training_data
 from specs.schemas.debiased_distillation import DebiasedDistillationStudy
 from tasks.core.graph import Graph, Node, TrialGraph
 from tasks.distillation.steps import DISTIL, LESSONS, TEACH, DistilConfig, LessonsConfig, TeachConfig
@@ -27,7 +27,7 @@ def trial_graph(graph: Graph, study: DebiasedDistillationStudy, seed: int, label
 
 def train(graph: Graph, study: DebiasedDistillationStudy, seed: int, label: str, imported: Mapping[str, Node]) -> tuple[Node, Node]:
     """The prepared data and the student's model artifact. Arms that differ in the student alone share teacher and lessons, and like targets."""
-    data = prepare(graph, study.data, seed, label)
+    data = training_data(graph, study, seed, label)
     teacher = _teacher(graph, study, seed, label, imported, data)
     lessons = graph.add(LESSONS, LessonsConfig(counterfactual=study.counterfactual), {"data": data, "teacher": teacher}, None, f"lessons {label}")
     teaching = TeachConfig(counterfactual=study.counterfactual, distillation=study.distillation.of_targets())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from pipelines.dags.shared import measure, model_inputs, prepare
+from pipelines.dags.shared import measure, model_inputs, training_data
+from specs.schemas._trained import TrainedStudy
 from specs.schemas.dp_training import DpTrainingStudy
 from tasks.core.graph import Graph, Node, TrialGraph
 from tasks.training.steps import TRAIN, TrainConfig
@@ -20,9 +21,9 @@ def trial_graph(graph: Graph, study: DpTrainingStudy, seed: int, label: str, imp
     return TrialGraph(model, (model, *measured), data)
 
 
-def train(graph: Graph, study: DpTrainingStudy, seed: int, label: str, imported: Mapping[str, Node]) -> tuple[Node, Node]:
+def train(graph: Graph, study: TrainedStudy, seed: int, label: str, imported: Mapping[str, Node]) -> tuple[Node, Node]:
     """The prepared data and the model artifact trained on it."""
-    data = prepare(graph, study.data, seed, label)
+    data = training_data(graph, study, seed, label)
     submission = graph.submission if study.randomness == "secret" else None
     config = TrainConfig(
         model=study.model, training=study.training, privacy=study.privacy, randomness=study.randomness, search=study.search, submission=submission

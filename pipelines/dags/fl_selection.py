@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from pipelines.dags.shared import measure, model_inputs, prepare
+from pipelines.dags.shared import measure, model_inputs, training_data
 from specs.schemas.fl_selection import FlSelectionStudy
 from tasks.core.graph import Graph, Node, TrialGraph
 from tasks.federated.steps import CATCH_UP, FEDERATE, PARTITION, STRATA, CatchUpConfig, FederateConfig, PartitionConfig, StrataConfig
@@ -27,7 +27,7 @@ def trial_graph(graph: Graph, study: FlSelectionStudy, seed: int, label: str, im
 
 def train(graph: Graph, study: FlSelectionStudy, seed: int, label: str, imported: Mapping[str, Node]) -> tuple[Node, Node]:
     """The prepared data and the model artifact trained on the devices that hold it."""
-    data = prepare(graph, study.data, seed, label)
+    data = training_data(graph, study, seed, label)
     population = _population(graph, study, seed, label, data)
     config = FederateConfig(model=study.model, federation=study.federation, evaluation=study.evaluation, metric=study.scored)
     inputs = {"data": data, "population": population, **model_inputs(graph, study.model, imported, label)}

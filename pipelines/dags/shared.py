@@ -9,11 +9,24 @@ from specs.sweep import changed
 from tasks.attacks.blind import BLIND, BlindBaseline, BlindConfig
 from tasks.core.fingerprint import digest
 from tasks.core.graph import Graph, Node
-from tasks.core.measures import FineTuned, Measurement, Need, Predictions, PreparedOther, ReferenceModel, ShadowModels, TrainedOther, WordVectors
+from tasks.core.measures import (
+    FineTuned,
+    InsertedRecords,
+    Measurement,
+    Need,
+    Predictions,
+    PreparedOther,
+    ReferenceModel,
+    ShadowModels,
+    TrainedOther,
+    WordVectors,
+)
 from tasks.core.measuring import MEASURE, NEEDED, MeasureConfig
 from tasks.core.seeds import derive
+from tasks.data.audit_records import AuditRecords
 from tasks.data.dataset import DATASETS, Dataset
-from tasks.data.steps import PREPARE, PrepareConfig, seed_matters
+from tasks.data.insertion import SPLIT as CANARIES
+from tasks.data.steps import INSERT, PREPARE, InsertConfig, PrepareConfig, seed_matters
 from tasks.models.model import MODELS, Model
 from tasks.models.steps import PREDICT, PredictConfig
 from tasks.privacy.mechanisms.none import NoPrivacy
@@ -28,6 +41,12 @@ Train = Callable[[Graph, Any, int, str], tuple[Node, Node]]
 def prepare(graph: Graph, data: Dataset, seed: int, label: str) -> Node:
     """The prepared data of a trial; shared by all seeds where no seed matters."""
     return graph.add(PREPARE, PrepareConfig(data=data), {}, seed if seed_matters(data) else None, f"prepare {label}")
+
+
+def training_data(graph: Graph, study: Any, seed: int, label: str) -> Node:
+    """The prepared data of a study, with its canaries in it."""
+    data = prepare(graph, study.data, seed, label)
+    return data if study.canaries is None else graph.add(INSERT, InsertConfig(insertion=study.canaries), {"data": data}, seed, f"insert {label}")
 
 
 def model_inputs(graph: Graph, model: Model, imported: Mapping[str, Node], label: str) -> dict[str, Node]:
@@ -64,10 +83,19 @@ def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: 
         data, _ = train(graph, study, seed, label)
         return [("blind", graph.add(BLIND, BlindConfig(), {"data": data}, seed, f"blind baseline {label}"))]
     if isinstance(need, ShadowModels):
+        target, _ = train(graph, study, seed, label)
         found = []
         for index in range(need.count):
-            data, model = train(graph, study, derive(seed, "shadow", entity=index), f"shadow {index} {label}")
+            data, model = train(graph, study.apart(), derive(seed, "shadow", entity=index), f"shadow {index} {label}")
             found += [(f"shadow/{index}", model), (f"shadow/{index}/data", data)]
+            found += [(f"shadow/{index}/{split}", _predict(graph, model, target, split, f"shadow {index} {label}")) for split in ("train", "nonmembers")]
+        return found
+    if isinstance(need, InsertedRecords):
+        audited = study.apart(canaries=AuditRecords(kind="audit-records", count=need.count, own_users=need.own_users))
+        found = []
+        for index in range(need.runs):
+            data, model = train(graph, audited, derive(seed, "audit", entity=index), f"audited {index} {label}")
+            found += [(f"audited/{index}/data", data), (f"audited/{index}", _predict(graph, model, data, CANARIES, f"audited {index} {label}"))]
         return found
     if isinstance(need, ReferenceModel):
         data, model = train(graph, changed(study, need.changes), seed, f"reference {need.label} {label}")
@@ -87,6 +115,10 @@ def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: 
     if isinstance(need, TrainedOther):
         return _trained_other(graph, need, seed, label)
     raise TypeError(f"no step makes a need of type {type(need).__name__}")
+
+
+def _predict(graph: Graph, model: Node, data: Node, split: str, label: str) -> Node:
+    return graph.add(PREDICT, PredictConfig(split=split), {"model": model, "data": data}, None, f"predict {split} {label}")
 
 
 def _trained_other(graph: Graph, need: TrainedOther, seed: int, label: str) -> list[tuple[str, Node]]:

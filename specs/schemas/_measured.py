@@ -10,6 +10,7 @@ from pydantic import Field
 from tasks.attacks.attack import ATTACKS, Attack
 from tasks.core.component import OneOf
 from tasks.core.measures import Measurement
+from tasks.data.canary import CANARIES, Canaries
 from tasks.data.dataset import Dataset
 from tasks.fairness.metric import FAIRNESS, FairnessMetric
 from tasks.utility.metric import UTILITY, UtilityMetric
@@ -62,6 +63,11 @@ AttackList = Annotated[
 FairnessList = Annotated[
     tuple[Annotated[FairnessMetric, OneOf(FAIRNESS)], ...],
     Field(default_factory=_default_fairness, max_length=MOST_MEASUREMENTS, description="How groups of people differ; an empty list is not measured."),
+]
+
+CanariesBlock = Annotated[
+    Annotated[Canaries, OneOf(CANARIES)] | None,
+    Field(description="Secrets written into the training data, for attacks to look for; none without it."),
 ]
 
 

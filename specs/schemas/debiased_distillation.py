@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from specs.schemas._measured import COSTS, AttackList, FairnessList, UtilityList, measured
+from specs.schemas._measured import COSTS, AttackList, CanariesBlock, FairnessList, UtilityList, measured
 from specs.schemas.study import Study
 from tasks.core.component import OneOf
 from tasks.data.dataset import DATASETS, Dataset
@@ -48,6 +48,7 @@ class DebiasedDistillationStudy(Study):
     mitigation: Annotated[Mitigation, OneOf(MITIGATIONS)] = Field(
         default_factory=lambda: NoMitigation(kind="none"), description="What is done to the trained student: none, erase or self-debias."
     )
+    canaries: CanariesBlock = None
     utility: UtilityList
     attacks: AttackList
     fairness: FairnessList

@@ -123,6 +123,12 @@ class FairnessEvaluationStudy(Study):
         costs = ("cost/train_seconds", "cost/examples_per_second", "cost/step_seconds", "cost/peak_memory_mib") if self.entry.data is not None else ()
         return (*measured(self.utility, self.attacks, self.measurements), *costs)
 
+    def apart(self, **changes: Any) -> FairnessEvaluationStudy:
+        """See Study; the data is that of the trial's model."""
+        assert self.entry.data is not None  # no attack is on a model that was not trained here
+        entry = self.entry.model_copy(update={"data": self.entry.data.model_copy(update={"population": None})})
+        return self.model_copy(update={"models": (entry,), **changes})
+
     def family(self) -> str:
         """That of the trial's model."""
         return self.entry.family

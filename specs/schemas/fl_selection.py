@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from specs.schemas._measured import AttackList, FairnessList, UtilityList, measured
+from specs.schemas._measured import AttackList, CanariesBlock, FairnessList, UtilityList, measured
 from specs.schemas.study import Block, Study
 from tasks.core.component import OneOf
 from tasks.data.dataset import DATASETS, Dataset
@@ -65,6 +65,7 @@ class FlSelectionStudy(Study):
         default_factory=_default_evaluation, description="central, or federated: devices hold test data."
     )
     catch_up: CatchUp = Field(default_factory=CatchUp, description="For timelines with a reference: when a model has caught up with it.")
+    canaries: CanariesBlock = None
     utility: UtilityList
     attacks: AttackList
     fairness: FairnessList

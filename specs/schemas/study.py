@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
@@ -151,6 +151,14 @@ class Study(Block):
     def unfit(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Path and message of what its kind does not allow of blocks that no trial sees: sweep, gates, claims."""
         yield from ()
+
+    def apart(self, **changes: Any) -> Self:
+        """The study for models that are trained to attack or audit its own and are never released: nothing secret is used up, and nobody is charged.
+
+        What their numbers say of the records stands outside epsilon, as every attack's does (NIGHT-03).
+        """
+        data: Any = getattr(self, "data")  # noqa: B009 - a block of every kind that trains on one data set
+        return self.model_copy(update={"randomness": "reproducible", "data": data.model_copy(update={"population": None}), **changes})
 
     def submission_key(self) -> str:
         """What a submission with secret randomness is of: the same study goes on with the trainings that it began."""

@@ -12,6 +12,7 @@ from tasks.attacks.blind import SCORES
 from tasks.core.bootstrap import clusters_of
 from tasks.core.seeds import derive
 from tasks.core.step import StepRun
+from tasks.data.insertion import is_inserted
 from tasks.data.pools import as_text
 from tasks.data.prepared import PreparedData
 
@@ -26,6 +27,7 @@ def write_scores(data: Path, seed: int, run: StepRun) -> None:
     """Score every member and non-member by a classifier that was fitted without it, nor any record of its user."""
     prepared = PreparedData(data)
     records = pd.concat([prepared.split("train").assign(member=True), prepared.split("nonmembers").assign(member=False)], ignore_index=True)
+    records = records[~is_inserted(records)].reset_index(drop=True)
     found = records[["id", "member"]].copy()
     found["score"] = out_of_fold(records, derive(seed, "blind-folds") % 2**32, run)
     found.to_parquet(run.folder / SCORES, index=False)
@@ -41,7 +43,7 @@ def out_of_fold(records: pd.DataFrame, seed: int, run: StepRun) -> NDArray[np.fl
     scores = np.zeros(len(records))
     if min(member.sum(), (~member).sum()) < FOLDS:
         return scores
-    texts = _texts(records)
+    texts = label_and_text(records)
     lengths = records["text"].map(as_text).str.len().to_numpy(dtype=float)[:, None] / 100
     for fold, (fitted, scored) in enumerate(_folds(records, member, seed)):
         run.report.progress(fold, FOLDS, "blind baseline")
@@ -54,7 +56,7 @@ def out_of_fold(records: pd.DataFrame, seed: int, run: StepRun) -> NDArray[np.fl
     return scores
 
 
-def _texts(records: pd.DataFrame) -> pd.Series:
+def label_and_text(records: pd.DataFrame) -> pd.Series:
     """Text with its label, as the attacker knows both."""
     texts = records["text"].map(as_text)
     if "label" not in records:

@@ -139,9 +139,24 @@ class Predictions(Need):
 
 
 class ShadowModels(Need):
-    """``count`` models trained exactly as the target, each with its own seed and its own pool of members. Named ``shadow/<i>``."""
+    """``count`` models trained exactly as the target, each with its own seed and its own pool of members.
+
+    Named ``shadow/<i>``, with their data ``shadow/<i>/data`` and what they say of the target's pools, ``shadow/<i>/train`` and ``shadow/<i>/nonmembers``.
+    """
 
     count: int
+    layout: Literal["auto", "stacked", "sequential"] = "sequential"
+
+
+class InsertedRecords(Need):
+    """``runs`` models trained exactly as the target, each on data of its own with ``count`` records made for an audit, in or out by a fair coin each.
+
+    What each says of its records is named ``audited/<i>``, its data ``audited/<i>/data``. ``own_users``: each record is of a user of its own.
+    """
+
+    count: int
+    runs: int = 1
+    own_users: bool = False
 
 
 class ReferenceModel(Need):
@@ -199,9 +214,14 @@ class Measurement(Component, ABC):
 
     label: str | None = None
 
+    @property
+    def name(self) -> str:
+        """What tells it from the other entries of its list: the label or the kind, with ``-`` as ``_``."""
+        return (self.label or self.kind).replace("-", "_")
+
     def metric(self, prefix: str, *rest: str) -> str:
-        """The full metric name: prefix, then the label or the kind with ``-`` as ``_``, then the rest."""
-        return "/".join((prefix, (self.label or self.kind).replace("-", "_"), *rest))
+        """The full metric name: prefix, then its own name, then the rest."""
+        return "/".join((prefix, self.name, *rest))
 
     def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
         """What must be made before ``measure``. ``study`` is the resolved trial as plain values."""

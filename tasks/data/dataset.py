@@ -55,6 +55,10 @@ class Dataset(Component, ABC):
     )
     public_size: int | None = Field(default=None, gt=0, description="Public number of members.")
     attack_holdout: int = Field(default=0, ge=0, description="Expected number of non-members for attacks.")
+    attack_holdout_by: Literal["example", "user"] = Field(
+        default="example",
+        description="What is held out by a coin: each record, or each user with all records; then public_size and attack_holdout count users.",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Dataset:

@@ -37,11 +37,11 @@ def distinct(records: pd.DataFrame) -> pd.DataFrame:
     return records[~content_keys(records).duplicated()].reset_index(drop=True)
 
 
-def split_pools(records: pd.DataFrame, public_size: int, attack_holdout: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Members and non-members: each record (by its ``id``) is held out with probability holdout / (public size + holdout).
+def split_pools(records: pd.DataFrame, public_size: int, attack_holdout: int, seed: int, by: str = "id") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Members and non-members: each record, or each user with ``by`` the column ``user``, is held out with probability holdout / (public size + holdout).
 
     The number held out is random and never used by a mechanism; two arms of one seed share pools.
     """
     probability = attack_holdout / (public_size + attack_holdout)
-    out = records["id"].map(lambda record: uniform(seed, "attack-holdout", str(record)) < probability).astype(bool)
+    out = records[by].map(lambda unit: uniform(seed, "attack-holdout", str(unit)) < probability).astype(bool)
     return records[~out].reset_index(drop=True), records[out].reset_index(drop=True)

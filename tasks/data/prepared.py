@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-SPLITS = ("train", "validation", "test", "nonmembers")
+SPLITS = ("train", "validation", "test", "nonmembers", "canaries")
 
 
 class PreparedData:

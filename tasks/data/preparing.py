@@ -30,7 +30,10 @@ def write_prepared(data: Dataset, raw: RawData, seed: int, folder: Path) -> None
         before = len(splits["train"])
         members = distinct(splits["train"])
         removed = before - len(members)
-        splits["train"], splits["nonmembers"] = split_pools(members, data.public_size, data.attack_holdout, seed)
+        by_user = data.attack_holdout_by == "user"
+        if by_user and ("user" not in members or members["user"].isna().any()):
+            raise DataError(f"{data.kind}: attack_holdout_by is the user, and records name none: name a user for each, or leave it out")
+        splits["train"], splits["nonmembers"] = split_pools(members, data.public_size, data.attack_holdout, seed, "user" if by_user else "id")
     for name, records in splits.items():
         records.to_parquet(folder / f"{name}.parquet", index=False)
     (folder / "data.json").write_text(json.dumps(_facts(data, raw, splits, removed), indent=1, ensure_ascii=False) + "\n")
@@ -95,12 +98,8 @@ def _facts(data: Dataset, raw: RawData, splits: dict[str, pd.DataFrame], removed
         "task": data.resolved_task,
         "labels": labels,
         "slots": ["O", *slots] if "slots" in needed else [],
-        "counts": {name: len(records) for name, records in splits.items()},
-        "groups": {name: records["group"].value_counts().sort_index().to_dict() for name, records in splits.items() if "group" in records},
-        "users": {name: int(records["user"].nunique()) for name, records in splits.items() if "user" in records},
+        **counted(splits),
         "columns": [column for column in next(iter(splits.values())).columns if column != "id"],
-        "digest": _digest(splits),
-        "split_digests": {name: _digest({name: records}) for name, records in splits.items()},
         "duplicates_removed": removed,
         "attack_holdout": data.attack_holdout,
         "nonmembers": nonmembers,
@@ -108,6 +107,17 @@ def _facts(data: Dataset, raw: RawData, splits: dict[str, pd.DataFrame], removed
         "population": data.population,
         "private": data.is_private,
         "source": dict(raw.facts),
+    }
+
+
+def counted(splits: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    """The facts that follow from the records of each split alone: how many, of which groups and how many users, and their digests."""
+    return {
+        "counts": {name: len(records) for name, records in splits.items()},
+        "groups": {name: records["group"].value_counts().sort_index().to_dict() for name, records in splits.items() if "group" in records},
+        "users": {name: int(records["user"].nunique()) for name, records in splits.items() if "user" in records},
+        "digest": _digest(splits),
+        "split_digests": {name: _digest({name: records}) for name, records in splits.items()},
     }
 
 

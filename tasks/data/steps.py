@@ -1,4 +1,4 @@
-"""The step that prepares data: load, check, pool, write."""
+"""The steps that prepare data, load, check, pool, write, and that insert canaries into it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
+from pydantic import SerializeAsAny
+
 from tasks.core.component import OneOf
 from tasks.core.step import Step, StepConfig, StepRun
 from tasks.data.dataset import DATASETS, Dataset
+from tasks.data.insertion import Insertion
 
 
 class PrepareConfig(StepConfig):
@@ -32,3 +35,20 @@ def prepare(config: PrepareConfig, inputs: Mapping[str, Path], seed: int, run: S
 
 
 PREPARE = Step("prepare", prepare, PrepareConfig)
+
+
+class InsertConfig(StepConfig):
+    """What is inserted."""
+
+    insertion: SerializeAsAny[Insertion]
+
+
+def insert(config: InsertConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
+    """Write the prepared ``data`` with canaries among its records."""
+    from tasks.data.inserting import write_inserted
+    from tasks.data.prepared import PreparedData
+
+    write_inserted(config.insertion, PreparedData(inputs["data"]), seed, run.folder)
+
+
+INSERT = Step("insert", insert, InsertConfig)

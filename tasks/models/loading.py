@@ -25,7 +25,7 @@ def write_loaded(model: Model, read_as: str, inputs: Mapping[str, Path], run: St
         started, shape = Started(loaded.model, loaded.encoder, loaded.network), loaded.shape
         privacy = json.loads((inputs["base"] / "privacy.json").read_text())
         told = json.loads((inputs["base"] / "data.json").read_text())
-        data = _facts(shape.task, str(told.get("digest", "unknown")))
+        data = {**_facts(shape.task, str(told.get("digest", "unknown"))), "members": told.get("members", [])}
     else:
         assert isinstance(model, Architecture)
         published = _published_as(model)

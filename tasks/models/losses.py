@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
@@ -20,7 +21,9 @@ def example_losses(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
 
 
 def per_example_loss(logits: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
-    """(B,) float32: cross-entropy of the intent, plus the mean over words of that of their tags, or the mean over a text's tokens, or over its hidden ones."""
+    """(B,) float32, or float64 of float64 logits: cross-entropy of the intent, plus the mean over words of that of their tags, or the mean over a text's
+    tokens, or over its hidden ones.
+    """
     if "lm" in logits:
         nats, count = next_token_nats(logits["lm"], batch)
         return nats / count.clamp(min=1)
@@ -29,7 +32,7 @@ def per_example_loss(logits: dict[str, Tensor], batch: dict[str, Tensor]) -> Ten
         return nats / count.clamp(min=1)
     loss = None
     if "intent" in logits:
-        loss = cross_entropy(logits["intent"].float(), batch["labels"], reduction="none")
+        loss = cross_entropy(_at_least_single(logits["intent"]), batch["labels"], reduction="none")
     if "slots" in logits:
         tags = slot_loss(logits["slots"], batch["slots"])
         loss = tags if loss is None else loss + tags
@@ -66,4 +69,9 @@ def place_nats(logits: Tensor, targets: Tensor) -> Tensor:
 
     Places stand in one row: with the classes before the places, as torch takes two dimensions of them, the same takes twice as long.
     """
-    return cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none", ignore_index=IGNORED).view_as(targets)
+    return cross_entropy(_at_least_single(logits).flatten(0, 1), targets.flatten(), reduction="none", ignore_index=IGNORED).view_as(targets)
+
+
+def _at_least_single(logits: Tensor) -> Tensor:
+    """Logits in float32, or as they are in float64."""
+    return logits if logits.dtype == torch.float64 else logits.float()

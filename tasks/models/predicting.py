@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BATCH = 256
+ASKED = 1024
+"""Examples at once where only losses are asked for, of many short texts."""
 CARRIED = ("user", "group")
 
 
@@ -58,6 +60,14 @@ def predictions(loaded: LoadedModel, records: pd.DataFrame, encoded: Encoded, de
     return _table(records, encoded, _ask(loaded, encoded, device, BATCH, _silent), loaded)
 
 
+def total_losses(loaded: LoadedModel, encoded: Encoded, device: str, progress: Callable[[float, float], None]) -> Tensor:
+    """(N,) float64: what a network loses on each example now; of a text to go on with, on all its tokens together. It is left in evaluation mode."""
+    loaded.network.eval()
+    answers = _ask(loaded, encoded, device, ASKED, progress)
+    found: Tensor = (answers.loss or answers.nats)[0]
+    return found.double()
+
+
 def _silent(done: float, total: float) -> None:
     """Nobody watches."""
 
@@ -73,7 +83,7 @@ def _ask(loaded: LoadedModel, encoded: Encoded, device: str, size: int, progress
         batch = encoded.batch(order[start : start + size], device)
         logits = loaded.network(**network_inputs(batch))
         if "intent" in logits or "slots" in logits:
-            answers.loss.append(per_example_loss(logits, batch).cpu())
+            answers.loss.append(_exact_loss(logits, batch))
         if "intent" in logits:
             answers.intent.append(logits["intent"].float().cpu())
         if "slots" in logits:
@@ -86,6 +96,12 @@ def _ask(loaded: LoadedModel, encoded: Encoded, device: str, size: int, progress
         progress(start + len(batch["input_ids"]), len(order))
     back = torch.argsort(order, stable=True)
     return Answers(*([torch.cat(parts)[back]] if parts else [] for parts in vars(answers).values()))
+
+
+def _exact_loss(logits: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
+    """(B,) float64 losses, on the processor: in float32 every answer that is sure enough loses exactly nothing, and attacks could not tell them apart."""
+    exact = {name: value.cpu().double() for name, value in logits.items() if name in ("intent", "slots")}
+    return per_example_loss(exact, {name: batch[name].cpu() for name in ("labels", "slots") if name in batch})
 
 
 def _table(records: pd.DataFrame, encoded: Encoded, answers: Answers, loaded: LoadedModel) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The steps that load a model as it is, and that ask one about a split; utility, attacks and fairness read its answers."""
+"""The steps that load a model as it is, tell its members from others, and ask it about a split; utility, attacks and fairness read its answers."""
 
 from __future__ import annotations
 
@@ -42,3 +42,19 @@ def load(config: LoadConfig, inputs: Mapping[str, Path], seed: int, run: StepRun
 
 
 LOAD = Step("load", load, LoadConfig)
+
+
+class MembersConfig(StepConfig):
+    """Who says which records a model from elsewhere was trained on: the model itself, or the data's own split."""
+
+    members: Literal["recorded", "train-split"]
+
+
+def members(config: MembersConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
+    """Write the prepared ``data`` with the records that ``model`` was trained on as ``train``, and others as ``nonmembers``."""
+    from tasks.models.members import write_members
+
+    write_members(config.members, inputs["model"], inputs["data"], run.folder)
+
+
+MEMBERS = Step("members", members, MembersConfig)

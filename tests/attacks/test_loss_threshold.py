@@ -17,7 +17,8 @@ from tasks.attacks.blind import BlindBaseline
 from tasks.core.measures import Predictions
 from tests.attacks.made import PREFIX, attack, folders, rows, two_pools
 
-NAMES = ["auc", "blind_auc", "auc_above_blind", "tpr_at_1pct_fpr"]
+NAMES = ["auc", "blind_auc", "auc_above_blind", "tpr_at_1pct_fpr", "precision_at_1pct_fpr"]
+PRIOR = {"prior": "0.1"}
 
 
 def test_rows_carry_their_names_numbers_and_conditions(tmp_path: Path) -> None:
@@ -33,7 +34,8 @@ def test_rows_carry_their_names_numbers_and_conditions(tmp_path: Path) -> None:
         assert (row.n, row.direction, row.status, row.highest, row.interval) == (600, "lower", "ok", 1.0, "items")
         assert row.low is not None and row.high is not None and row.value is not None and row.low <= row.value <= row.high
         assert row.lowest == (-1.0 if row.name.endswith("above_blind") else 0.0)
-        assert row.conditions == {"protocol": "members and non-members by a coin per record; score -loss"}
+        prior = PRIOR if row.name.endswith("precision_at_1pct_fpr") else {}
+        assert row.conditions == {"protocol": "members and non-members by a coin per record; score -loss"} | prior
 
 
 def test_conditions_are_those_of_every_seed(tmp_path: Path) -> None:
@@ -79,7 +81,7 @@ def test_too_few_of_a_pool_give_no_number(members: int, others: int, tmp_path: P
         assert (row.value, row.low, row.status, row.n) == (None, None, "insufficient_evidence", members + others)
         assert row.reason == f"{members} members and {others} non-members; 100 of each are needed"
     enough = rows(two_pools(100, 199), tmp_path / "enough")
-    assert {name for name, row in enough.items() if row.status != "ok"} == {"tpr_at_1pct_fpr"}
+    assert {name for name, row in enough.items() if row.status != "ok"} == {"tpr_at_1pct_fpr", "precision_at_1pct_fpr"}
     assert enough["tpr_at_1pct_fpr"].reason == "199 non-members; 200 are needed for a rate of 0.01"
     assert {row.status for row in rows(two_pools(100, 200), tmp_path / "more").values()} == {"ok"}
 
@@ -100,6 +102,7 @@ def test_items_hold_ids_and_numbers_alone(tmp_path: Path) -> None:
         "id": str,
         "cluster": str,
         "member": int,
+        "score": float,
         "loss": float,
         "blind": float,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 WORD = "[a-z0-9]+(_[a-z0-9]+)*"
-ATTACK = "auc|tpr_at_1pct_fpr|tpr_at_01pct_fpr|blind_auc|auc_above_blind|epsilon_lower|epsilon_ceiling"
+ATTACK = "auc|precision_at_1pct_fpr|tpr_at_1pct_fpr|tpr_at_01pct_fpr|blind_auc|auc_above_blind|epsilon_lower|epsilon_ceiling"
 SPENT = "epsilon|delta|noise_multiplier|auc_ceiling|epsilon_study|epsilon_lifetime(/[A-Za-z0-9._-]+)?"
 UTILITY = "accuracy|macro_f1|slot_f1|exact_match|rouge_l|bits_per_byte|perplexity|distinct_n|loss"
 COST = (
