@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from tasks.attacks.attack import ATTACKS, Attack
+from tasks.attacks.audit import with_family
 from tasks.core.component import OneOf
 from tasks.core.measures import Measurement
 from tasks.data.canary import CANARIES, Canaries
@@ -58,6 +59,7 @@ UtilityList = Annotated[
 ]
 AttackList = Annotated[
     tuple[Annotated[Attack, OneOf(ATTACKS)], ...],
+    AfterValidator(with_family),
     Field(default_factory=_default_attacks, max_length=MOST_MEASUREMENTS, description="What an attacker finds; an empty list is not measured."),
 ]
 FairnessList = Annotated[

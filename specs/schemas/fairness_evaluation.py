@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from specs.schemas._measured import MOST_MEASUREMENTS, measured
 from specs.schemas.study import ArmName, Block, Study, Sweep
 from tasks.attacks.attack import ATTACKS, Attack
+from tasks.attacks.audit import with_family
 from tasks.comparison.correlation import Correlation
 from tasks.comparison.results import MetricFacts
 from tasks.core.component import OneOf
@@ -62,6 +63,7 @@ class FairnessEvaluationStudy(Study):
     ]
     attacks: Annotated[
         tuple[Annotated[Attack, OneOf(ATTACKS)], ...],
+        AfterValidator(with_family),
         Field(default=(), max_length=MOST_MEASUREMENTS, description="What an attacker finds in the models that are trained here."),
     ]
     correlation: Correlation | None = Field(default=None, description="Whether metrics agree over the models; nothing without it.")

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, PrivateAttr, SerializeAsAny, ValidationError, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, PrivateAttr, SerializeAsAny, ValidationError, ValidationInfo, WithJsonSchema, model_validator
 
 from specs.schemas._measured import MOST_MEASUREMENTS
 from specs.schemas.study import Block, ModelName, Study
 from tasks.attacks.attack import ATTACKS, Attack
+from tasks.attacks.audit import with_family
 from tasks.comparison.results import CHAMPION
 from tasks.core.component import OneOf
 from tasks.core.fingerprint import digest
@@ -139,6 +140,7 @@ class RetrainingAuditStudy(Study):
     ]
     attacks: Annotated[
         tuple[Annotated[Attack, OneOf(ATTACKS)], ...],
+        AfterValidator(with_family),
         Field(
             default_factory=_of_study("attacks"),
             max_length=MOST_MEASUREMENTS,
