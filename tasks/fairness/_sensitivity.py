@@ -72,7 +72,7 @@ def captured(probe: Probe) -> Iterator[list[Tensor]]:
         return leaves[-1]
 
     weights = [weight for weight in probe.network.parameters() if weight.requires_grad]
-    handle = probe.embedding.register_forward_hook(hook)
+    handle = probe.reading.register_forward_hook(hook)
     for weight in weights:
         weight.requires_grad_(False)
     try:

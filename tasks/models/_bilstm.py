@@ -8,23 +8,36 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tasks.models._characters import CharacterVectors
 from tasks.models._lstm import BiLstmLayer, packed, padded
 
 
 class BiLstmNetwork(nn.Module):
     """Logits ``intent`` (B, C) and ``slots`` (B, L, S), each where it has labels, and ``mlm`` (B, L, V) where ``masked``.
 
-    ``fused`` chooses the kernel, not the result.
+    ``characters`` adds what a token is spelled with to its vector. ``fused`` chooses the kernel, not the result.
     """
 
     fused = True
 
     def __init__(
-        self, vocabulary: int, embedding: int, hidden: int, layers: int, dropout: float, pad_id: int, labels: int, slots: int, masked: bool = False
+        self,
+        vocabulary: int,
+        embedding: int,
+        hidden: int,
+        layers: int,
+        dropout: float,
+        pad_id: int,
+        labels: int,
+        slots: int,
+        masked: bool = False,
+        characters: CharacterVectors | None = None,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, embedding, padding_idx=pad_id)
-        self.layers = nn.ModuleList(BiLstmLayer(2 * hidden if layer else embedding, hidden) for layer in range(layers))
+        self.characters = characters
+        width = embedding + (characters.filters.out_features if characters is not None else 0)
+        self.layers = nn.ModuleList(BiLstmLayer(2 * hidden if layer else width, hidden) for layer in range(layers))
         self.dropout = nn.Dropout(dropout)
         self.intent = nn.Linear(2 * hidden, labels) if labels else None
         self.slots = nn.Linear(2 * hidden, slots) if slots else None
@@ -33,17 +46,22 @@ class BiLstmNetwork(nn.Module):
         with torch.no_grad():
             self.embedding.weight[pad_id].zero_()
 
+    def vectors(self, input_ids: Tensor) -> Tensor:
+        """(B, L, D) the word vectors of ids (B, L), their characters counted in, before any dropout."""
+        words: Tensor = self.embedding(input_ids)
+        return words if self.characters is None else self.characters(words, input_ids)
+
     def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
         """(B, L, 2H) of the last layer."""
-        states: Tensor = self.dropout(self.embedding(input_ids))
-        for index, layer in enumerate(self.layers):
-            states = self.dropout(states) if index else states
-            states = padded(layer.fused(packed(states, attention_mask)), states.shape[1]) if self.fused else layer(states, attention_mask)  # type: ignore[operator]
-        return states
+        return self._states(self.vectors(input_ids), attention_mask)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
         """Padding stands at the end of each row and changes nothing."""
-        states = self.states(input_ids, attention_mask, position_ids)
+        return self.answers(self.vectors(input_ids), attention_mask, position_ids)
+
+    def answers(self, vectors: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
+        """What it says of any word vectors (B, L, D)."""
+        states = self._states(vectors, attention_mask)
         logits = {}
         if self.intent is not None:
             hidden = states.masked_fill(~attention_mask.unsqueeze(-1), torch.finfo(states.dtype).min)
@@ -53,3 +71,10 @@ class BiLstmNetwork(nn.Module):
         if self.mlm is not None:
             logits["mlm"] = self.mlm(self.dropout(states))
         return logits
+
+    def _states(self, vectors: Tensor, attention_mask: Tensor) -> Tensor:
+        states: Tensor = self.dropout(vectors)
+        for index, layer in enumerate(self.layers):
+            states = self.dropout(states) if index else states
+            states = padded(layer.fused(packed(states, attention_mask)), states.shape[1]) if self.fused else layer(states, attention_mask)  # type: ignore[operator]
+        return states

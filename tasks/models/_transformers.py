@@ -32,16 +32,28 @@ class EncoderNetwork(nn.Module):
         self.causal = causal
         self.heads = heads
 
+    def vectors(self, input_ids: Tensor) -> Tensor:
+        """(B, L, D) of ids (B, L)."""
+        return _vectors(self.body, input_ids)
+
     def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
         """(B, L, H) of the last layer. Positions are given with a batch dimension: per-example gradients need it."""
-        mask = _whole_mask(attention_mask, self.causal) if self.whole_mask else attention_mask
-        found: Tensor = self.body(input_ids=input_ids, attention_mask=mask, position_ids=position_ids + self.first_position).last_hidden_state
-        return self.eraser(found) if self.eraser is not None else found
+        return self._states(attention_mask, position_ids, input_ids=input_ids)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
         """What the heads answer."""
         answers: dict[str, Tensor] = self.heads(self.states(input_ids, attention_mask, position_ids), attention_mask)
         return answers
+
+    def answers(self, vectors: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
+        """What they answer to any vectors (B, L, D)."""
+        answers: dict[str, Tensor] = self.heads(self._states(attention_mask, position_ids, inputs_embeds=vectors), attention_mask)
+        return answers
+
+    def _states(self, attention_mask: Tensor, position_ids: Tensor, **tokens: Tensor) -> Tensor:
+        mask = _whole_mask(attention_mask, self.causal) if self.whole_mask else attention_mask
+        found: Tensor = self.body(attention_mask=mask, position_ids=position_ids + self.first_position, **tokens).last_hidden_state
+        return self.eraser(found) if self.eraser is not None else found
 
 
 class MaskedNetwork(nn.Module):
@@ -54,18 +66,26 @@ class MaskedNetwork(nn.Module):
         self.body = body
         self.first_position = first_position
 
+    def vectors(self, input_ids: Tensor) -> Tensor:
+        """(B, L, D) of ids (B, L)."""
+        return _vectors(self.body, input_ids)
+
     def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
         """(B, L, H) of the last layer."""
-        found: Tensor = self._ask(input_ids, attention_mask, position_ids, output_hidden_states=True).hidden_states[-1]
+        found: Tensor = self._ask(attention_mask, position_ids, input_ids=input_ids, output_hidden_states=True).hidden_states[-1]
         return found
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
         """Logits of the token at each place."""
-        return {"mlm": self._ask(input_ids, attention_mask, position_ids).logits}
+        return {"mlm": self._ask(attention_mask, position_ids, input_ids=input_ids).logits}
 
-    def _ask(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor, **rest: bool) -> Any:
+    def answers(self, vectors: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
+        """The same of any vectors (B, L, D)."""
+        return {"mlm": self._ask(attention_mask, position_ids, inputs_embeds=vectors).logits}
+
+    def _ask(self, attention_mask: Tensor, position_ids: Tensor, **tokens: Any) -> Any:
         mask = _whole_mask(attention_mask, causal=False) if self.whole_mask else attention_mask
-        return self.body(input_ids=input_ids, attention_mask=mask, position_ids=position_ids + self.first_position, **rest)
+        return self.body(attention_mask=mask, position_ids=position_ids + self.first_position, **tokens)
 
 
 class CausalNetwork(nn.Module):
@@ -82,9 +102,13 @@ class CausalNetwork(nn.Module):
         self.eraser: nn.Module | None = None
         self.body = body
 
+    def vectors(self, input_ids: Tensor) -> Tensor:
+        """(B, L, D) of ids (B, L)."""
+        return _vectors(self.body, input_ids)
+
     def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
         """(B, L, H) of the last layer."""
-        found: Tensor = self._ask(input_ids, attention_mask, position_ids, output_hidden_states=True).hidden_states[-1]
+        found: Tensor = self._ask(attention_mask, position_ids, input_ids=input_ids, output_hidden_states=True).hidden_states[-1]
         return self.erased(found)
 
     def erased(self, states: Tensor) -> Tensor:
@@ -93,12 +117,25 @@ class CausalNetwork(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
         """Next-token logits."""
-        found = self._ask(input_ids, attention_mask, position_ids, output_hidden_states=self.tell_states)
+        return self._told(attention_mask, position_ids, input_ids=input_ids)
+
+    def answers(self, vectors: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
+        """The same of any vectors (B, L, D)."""
+        return self._told(attention_mask, position_ids, inputs_embeds=vectors)
+
+    def _told(self, attention_mask: Tensor, position_ids: Tensor, **tokens: Tensor) -> dict[str, Tensor]:
+        found = self._ask(attention_mask, position_ids, output_hidden_states=self.tell_states, **tokens)
         return {"lm": found.logits, "states": self.erased(found.hidden_states[-1])} if self.tell_states else {"lm": found.logits}
 
-    def _ask(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor, **rest: bool) -> Any:
+    def _ask(self, attention_mask: Tensor, position_ids: Tensor, **tokens: Any) -> Any:
         mask = _whole_mask(attention_mask, causal=True) if self.whole_mask else attention_mask
-        return self.body(input_ids=input_ids, attention_mask=mask, position_ids=position_ids, use_cache=False, **rest)
+        return self.body(attention_mask=mask, position_ids=position_ids, use_cache=False, **tokens)
+
+
+def _vectors(body: Any, input_ids: Tensor) -> Tensor:
+    """What a body makes of ids first: tokens' vectors, without positions."""
+    found: Tensor = body.get_input_embeddings()(input_ids)
+    return found
 
 
 def _whole_mask(attention_mask: Tensor, causal: bool) -> Tensor:

@@ -51,4 +51,5 @@ def body(network: nn.Module) -> nn.Module:
         return found.base_model if hasattr(found, "base_model") else found  # type: ignore[no-any-return]
     if not hasattr(network, "states"):
         raise ModelError("a linear model has no body to keep: it is trained for each task anew")
-    return nn.ModuleDict({name: getattr(network, name) for name in ("embedding", "layers")})
+    parts = {name: getattr(network, name, None) for name in ("embedding", "characters", "layers")}
+    return nn.ModuleDict({name: part for name, part in parts.items() if part is not None})

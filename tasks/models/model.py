@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from tasks.core.errors import UserError
 from tasks.text.tokenizer import TOKENIZERS, Tokenizer
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from tasks.text.tokenizer import TextEncoder
 
@@ -42,6 +42,17 @@ class Started:
     network: nn.Module
 
 
+@runtime_checkable
+class Relaxable(Protocol):
+    """A network that answers to any vectors in the place of those of tokens: ``answers(vectors(ids), mask, positions)`` is what it answers to ids."""
+
+    def vectors(self, input_ids: Tensor) -> Tensor:
+        """(B, L, D) of ids (B, L): what depends on the token alone, not on its place."""
+
+    def answers(self, vectors: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
+        """Logits by name."""
+
+
 def default_tokenizer(kind: str) -> Tokenizer:
     """The tokenizer of a model block that names none."""
     found = TOKENIZERS.parse({"kind": kind})
@@ -53,7 +64,7 @@ class Model(Component, ABC):
     """Base of every model block.
 
     A network maps ``input_ids`` (B, L) long, ``attention_mask`` (B, L) bool and ``position_ids`` (B, L) long to a dict of
-    logits, as the task asks: ``intent`` (B, C), ``slots`` (B, L, S), ``lm`` (B, L, V).
+    logits, as the task asks: ``intent`` (B, C), ``slots`` (B, L, S), ``lm`` (B, L, V). All but a bag of words are ``Relaxable``.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tasks.models.ability import ABILITY_OF_TASK, Ability
 from tasks.models.artifact import LoadedModel, load_model
 from tasks.models.batches import Encoded, network_inputs, padded
+from tasks.models.model import Relaxable
 
 Floats = NDArray[np.float64]
 Pooling = Literal["mean", "first", "last", "max"]
@@ -49,6 +50,11 @@ class Probe:
         assert isinstance(found, nn.Embedding)
         return found
 
+    @property
+    def reading(self) -> nn.Module:
+        """The layer that says the input vectors, whole: with characters it is behind the embedding."""
+        return getattr(self.network, "characters", None) or self.embedding
+
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Texts as tensors, with the tokenizer's marks, cut at its longest sequence."""
         return self._encoded(self.encoder.encode(list(texts)))
@@ -64,14 +70,15 @@ class Probe:
         spans = [spans[place] for (_, spans), place in zip(rows, places, strict=True)]
         return self._gathered(self._encoded([ids for ids, _ in rows]), spans, pooling)
 
+    @torch.no_grad()
     def word_vectors(self, words: Sequence[str]) -> Floats:
-        """(N, E): the mean of the input vectors of each word's tokens, without marks."""
-        weights = self.embedding.weight.detach()
+        """(N, E): the mean of the input vectors of each word's tokens, without marks; NaN for a word without any."""
+        vectors = self.network.vectors if isinstance(self.network, Relaxable) else self.embedding
         found = []
         for word in words:
             ids, spans = self.word_ids(word.split() or [word])
-            kept = ids[spans[0][0] : spans[-1][1]]
-            found.append(weights[torch.tensor(kept, device=weights.device)].mean(dim=0) if kept else torch.full_like(weights[0], torch.nan))
+            kept = torch.tensor([ids[spans[0][0] : spans[-1][1]]], dtype=torch.long, device=self.embedding.weight.device)
+            found.append(vectors(kept)[0].mean(dim=0))
         return np.asarray(torch.stack(found).cpu().double().numpy())
 
     def word_ids(self, sentence: Sequence[str]) -> tuple[list[int], list[tuple[int, int]]]:

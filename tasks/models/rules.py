@@ -8,6 +8,7 @@ from typing import Any
 from tasks.core.rules import Facts, Rule
 from tasks.data.rules import task_of, the_model
 from tasks.models.model import MODELS, Model
+from tasks.text.tokenizer import TOKENIZERS, Tokenizer
 
 
 def _kind(block: Any) -> str:
@@ -26,6 +27,14 @@ def _nothing_to_hide_with(facts: Facts) -> bool:
     return task_of(facts) == "mlm" and tokenizer == "hashing"
 
 
+def _not_spelled(facts: Facts) -> bool:
+    model = the_model(facts).get("model")
+    if not isinstance(model, Mapping) or not model.get("characters"):
+        return False
+    member = TOKENIZERS.members().get(_kind(model.get("tokenizer")))
+    return member is not None and issubclass(member, Tokenizer) and not member.spelled
+
+
 RULES = (
     Rule(
         id="MODEL-01",
@@ -42,5 +51,13 @@ RULES = (
         sentence="the hashing tokenizer has no mask to hide words with: give model.tokenizer {kind: trained, ...} or {kind: bytes} for task 'mlm'",
         source="masked language modelling (Devlin et al., NAACL 2019) replaces tokens by a mask",
         path="model.tokenizer",
+    ),
+    Rule(
+        id="MODEL-03",
+        when=_not_spelled,
+        verdict="refuse",
+        sentence="model.characters needs tokens that are spelled words or parts of words: give model.tokenizer {kind: trained, ...} or {kind: pretrained, ...}",
+        source="a bucket of the hashing tokenizer holds many words, and a token of bytes is a single character",
+        path="model.characters",
     ),
 )

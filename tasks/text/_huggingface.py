@@ -81,6 +81,12 @@ class FastEncoder(TextEncoder):
         """The text of ids, without marks."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
+    def spellings(self) -> list[str]:
+        """Each token as the tokenizer itself writes it behind another one: only there does it tell which tokens begin a word, whatever marks them."""
+        before = next(index for index in [*self.pieces("a")[0], *range(self.vocabulary_size)] if index not in self.mark_ids)
+        written = self._tokenizer.decode_batch([[before, index] for index in range(self.vocabulary_size)])
+        return [text[len(self.decode([before])) :] for text in written]
+
     def save(self, folder: Path) -> None:
         """Write ``tokenizer.json``."""
         self._tokenizer.save(str(folder / "tokenizer.json"))

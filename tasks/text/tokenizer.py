@@ -60,6 +60,10 @@ class TextEncoder(ABC):
         """The text of ids. Raises TypeError for a tokenizer that cannot be inverted."""
         raise TypeError(f"{type(self).__name__} cannot be inverted")
 
+    def spellings(self) -> list[str]:
+        """The text of each id, with a blank before it where it begins a word, and none of a mark. Raises TypeError where ids are not pieces of text."""
+        raise TypeError(f"the ids of {type(self).__name__} are not spelled")
+
     def save(self, folder: Path) -> None:
         """Write what was learnt, for tokenizers that learn."""
 
@@ -68,6 +72,8 @@ class Tokenizer(Component, ABC):
     """Base of every tokenizer block."""
 
     needs_corpus: ClassVar[bool] = False
+    spelled: ClassVar[bool] = False
+    """Whether each id is a word or a part of a word, so that its encoder has ``spellings``."""
 
     max_tokens: int = Field(default=64, ge=2, le=8192, description="Longest sequence; the rest is cut. A public number.")
 

@@ -20,6 +20,7 @@ from tests.fairness.fakes import TINY, WordEncoder
 
 SAID = {"data": "d", "split": "test"}
 HIDDEN, LABELS = 6, ("no", "unsure", "yes")
+BILSTM: dict[str, Any] = {"kind": "bilstm", "embedding_size": 8, "hidden_size": 8, "dropout": 0.0}
 
 
 class Words(WordEncoder):
@@ -90,7 +91,7 @@ def test_a_linear_model_has_the_closed_form(norm: Any, weights: str) -> None:
 
 
 @pytest.mark.parametrize("output", ["probability", "logit"])
-@pytest.mark.parametrize("architecture", [{"kind": "bert"}, {"kind": "gpt2"}, {"kind": "bilstm", "embedding_size": 8, "hidden_size": 8, "dropout": 0.0}])
+@pytest.mark.parametrize("architecture", [{"kind": "bert"}, {"kind": "gpt2"}, BILSTM, {**BILSTM, "characters": {"size": 2, "filters": 3}}])
 def test_a_batch_equals_finite_differences_one_by_one(architecture: dict[str, Any], output: Any) -> None:
     """Whatever the length of the others, and of every output, the last too, which is not asked but follows."""
     network = built(architecture).double()
@@ -99,7 +100,7 @@ def test_a_batch_equals_finite_differences_one_by_one(architecture: dict[str, An
     found, _ = token_sensitivities(probe, rows, 2, output)
     for row, sizes in zip(rows[:3], found, strict=False):
         assert sizes.shape == (3, len(row))
-        expected = differences(network, probe, row, output)
+        expected = differences(network, row, output)
         assert np.allclose(sizes, np.linalg.norm(expected, axis=-1), rtol=1e-4, atol=1e-8)
 
 
@@ -107,25 +108,20 @@ def built(architecture: dict[str, Any]) -> Any:
     """With weights large enough that curvature shows."""
     blocks = {**({} if architecture["kind"] == "bilstm" else TINY), **architecture, "tokenizer": {"kind": "bytes", "max_tokens": 64}}
     model: Any = MODELS.parse(blocks)
-    encoder = SimpleNamespace(vocabulary_size=1000, pad_id=0, max_tokens=64, mask_id=3)
+    encoder: Any = SimpleNamespace(vocabulary_size=1000, pad_id=0, max_tokens=64, mask_id=3, spellings=lambda: [f"{index:x}" for index in range(1000)])
     return model.build(TaskShape(task="intent", labels=LABELS), encoder, 0).eval()
 
 
-def differences(network: Any, probe: Probe, row: list[int], output: str, step: float = 1e-5) -> np.ndarray:
+def differences(network: Any, row: list[int], output: str, step: float = 1e-5) -> np.ndarray:
     """(C, L, H) by moving one number of one token's vector at a time."""
-    base = probe.embedding.weight.detach()[row]
+    base = network.vectors(torch.tensor([row]))[0].detach()
     length, width = base.shape
     moves = torch.zeros(length * width, length, width, dtype=base.dtype)
     moves.view(length * width, -1)[range(length * width), range(length * width)] = step
 
     def outputs(vectors: Tensor) -> Tensor:
-        handle = probe.embedding.register_forward_hook(lambda module, inputs, out: vectors)
-        try:
-            ids = torch.tensor([row]).expand(len(vectors), -1)
-            places = torch.arange(length).expand(len(vectors), -1)
-            logits: Tensor = network(input_ids=ids, attention_mask=torch.ones_like(ids, dtype=torch.bool), position_ids=places)["intent"]
-        finally:
-            handle.remove()
+        places = torch.arange(length).expand(len(vectors), -1)
+        logits: Tensor = network.answers(vectors, places >= 0, places)["intent"]
         return logits.softmax(dim=-1) if output == "probability" else logits
 
     with torch.no_grad():

@@ -23,6 +23,10 @@ LORA = {"kind": "lora", "rank": 2, "dropout": 0.1}
 BLOCKS: dict[str, tuple[dict[str, Any], TaskShape]] = {
     "linear": ({"kind": "linear", "bigram_buckets": 50, "tokenizer": BUCKETS}, INTENT),
     "bilstm": ({"kind": "bilstm", "embedding_size": 6, "hidden_size": 5, "layers": 2, "tokenizer": BUCKETS}, JOINT),
+    "bilstm-characters": (
+        {"kind": "bilstm", "embedding_size": 4, "hidden_size": 5, "characters": {"size": 3, "filters": 4}, "tokenizer": {"kind": "pretrained"}},
+        JOINT,
+    ),
     "bert": ({"kind": "bert", "layers": 2, "hidden_size": 16, "heads": 2, "tokenizer": BUCKETS}, JOINT),
     "gpt2": ({"kind": "gpt2", "layers": 2, "hidden_size": 16, "heads": 2, "tokenizer": {"kind": "bytes", "max_tokens": 24}}, LM),
     "published": ({"kind": "pretrained"}, JOINT),
@@ -54,10 +58,11 @@ def publish(folder: Path, shape: TaskShape, dtype: torch.dtype = torch.float32) 
 
 
 def block(name: str, folder: Path) -> tuple[Model, TaskShape]:
-    """The model block of a name in ``BLOCKS``; published weights are made in the folder."""
+    """The model block of a name in ``BLOCKS``; published weights and tokenizers are made in the folder."""
     values, shape = BLOCKS[name]
-    if values["kind"] == "pretrained":
-        values = {**values, "source": str(publish(folder / f"published-{name}", shape))}
+    if "pretrained" in (values["kind"], values.get("tokenizer", {}).get("kind")):
+        source = {"kind": "pretrained", "source": str(publish(folder / f"published-{name}", shape))}
+        values = {**values, **source} if values["kind"] == "pretrained" else {**values, "tokenizer": source}
     model = MODELS.parse(values)
     assert isinstance(model, Model)
     return model, shape

@@ -53,7 +53,7 @@ def test_a_token_that_is_there_matters(name: str, tmp_path: Path) -> None:
     assert farthest(before, network(**found)) > 1e-6
 
 
-@pytest.mark.parametrize("name", ["bilstm", "bert", "gpt2", "lora"])
+@pytest.mark.parametrize("name", ["bilstm", "bilstm-characters", "bert", "gpt2", "lora"])
 def test_first_weights_follow_from_the_seed(name: str, tmp_path: Path) -> None:
     model, shape = block(name, tmp_path)
     one, again, other = (dict(model.start(shape, {}, seed).network.named_parameters()) for seed in (1, 1, 2))

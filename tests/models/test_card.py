@@ -84,7 +84,7 @@ def check_snippet(artifact: Path, folder: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_snippet_answers_as_the_model(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, _, out = export_sample(name, tmp_path)
     check_snippet(tmp_path / "artifact", out, monkeypatch)
-    assert ("tasks.models" in snippet(out)) == (name in ("linear", "bilstm"))  # the others need no Assay
+    assert ("tasks.models" in snippet(out)) == (BLOCKS[name][0]["kind"] in ("linear", "bilstm"))  # the others need no Assay
 
 
 @pytest.mark.parametrize("tokenizer", sorted(TOKENIZERS))

@@ -142,11 +142,11 @@ def test_the_artifact_stands_beside_it_and_answers_as_before(name: str, tmp_path
     assert farthest(started.network(**found), loaded.network(**found)) == 0
     assert loaded.shape == shape and loaded.encoder.encode(PLAIN) == started.encoder.encode(PLAIN)
     again = exported(out / "assay", tmp_path / "again")  # what was exported can be exported
-    assert again.in_transformers == (name not in ("linear", "bilstm"))
+    assert again.in_transformers == (BLOCKS[name][0]["kind"] not in ("linear", "bilstm"))
     assert {path.suffix for path in out.rglob("*") if path.is_file()} <= {".json", ".safetensors", ".md"}
 
 
-@pytest.mark.parametrize("name", ["linear", "bilstm"])
+@pytest.mark.parametrize("name", ["linear", "bilstm", "bilstm-characters"])
 def test_an_architecture_that_no_library_has_is_only_the_artifact(name: str, tmp_path: Path) -> None:
     _, _, out = export_sample(name, tmp_path)
     assert sorted(path.name for path in out.iterdir()) == ["README.md", "assay"]

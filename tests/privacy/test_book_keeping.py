@@ -87,7 +87,7 @@ def test_layers_give_what_the_loop_gives(network: Callable[[], nn.Module]) -> No
     assert same(network(), batch()) < EXACT
 
 
-@pytest.mark.parametrize("name", ["bert", "gpt2", "bilstm", "linear"])
+@pytest.mark.parametrize("name", ["bert", "gpt2", "bilstm", "bilstm-characters", "linear"])
 @pytest.mark.parametrize("worth", [0, 10**9], ids=["gradients", "pairs of positions"])
 def test_both_forms_of_a_norm_are_one(name: str, worth: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_layers, "WORTH", worth)

@@ -77,6 +77,10 @@ def masked_by(tokenizer: str) -> Values:
     return {"models": [{"label": "m", "model": {"kind": "bert", "tokenizer": {"kind": tokenizer}}, "data": {"kind": "wikitext-2", "task": "mlm"}}]}
 
 
+def spelled_by(tokenizer: str) -> Values:
+    return {"model": {"kind": "bilstm", "characters": {"size": 16}, "tokenizer": {"kind": tokenizer}}}
+
+
 def trained_with(field: str, task: str) -> Values:
     return {"training": {field: {"table": {"kind": "gender"}}}, "data": {"kind": "files", "task": task}}
 
@@ -149,6 +153,7 @@ CASES: dict[str, tuple[Values, Values]] = {
         {"data": {"kind": "synthetic-assistant", "task": "intent"}, "model": {"kind": "linear"}},
     ),
     "MODEL-02": (masked_by("hashing"), masked_by("bytes")),
+    "MODEL-03": (spelled_by("hashing"), spelled_by("pretrained")),
     "NIGHT-01": (tonight(["a", "c"]), tonight(["a", "b"])),
     "NIGHT-02": (tonight(["a"], "pass", "champion"), tonight(["a"], "pass")),
     "NIGHT-03": ({"kind": "retraining-audit"}, {"kind": "dp-training"}),

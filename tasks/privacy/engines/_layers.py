@@ -57,14 +57,25 @@ class Products:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a table: row ``ids_t`` gets ``outputs_t``, of ``ids`` (B, T) and ``outputs`` (B, T, D)."""
+    """Rows of a table of ``count``: row ``ids_t`` gets ``outputs_t``, of ``ids`` (B, T) and ``outputs`` (B, T, D)."""
 
     ids: Tensor
     outputs: Tensor
+    count: int
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the gradients themselves are cheaper than all pairs of positions: in a table of characters, not of words."""
+        return WORTH * self.count < self.ids.shape[1] ** 2
 
     def shared(self, places: Tensor) -> Rows:
         """Of contributions of several examples."""
-        return Rows(_gathered(self.ids, places), _gathered(self.outputs, places))
+        return Rows(_gathered(self.ids, places), _gathered(self.outputs, places), self.count)
+
+    def direct(self) -> Tensor:
+        """(B, count, D) the gradients."""
+        found = self.outputs.new_zeros(len(self.ids), self.count, self.outputs.shape[2])
+        return found.scatter_add_(1, self.ids.unsqueeze(2).expand_as(self.outputs), self.outputs)
 
     def squares(self) -> Tensor:
         """(B, T, T) what the squared norm is the sum of."""
@@ -105,7 +116,7 @@ class Use:
     @cached_property
     def _parts(self) -> tuple[Part, ...]:
         """Each as it is cheapest."""
-        return tuple(Whole(part.direct()) if isinstance(part, Products) and part.is_small and len(self.parts) == 1 else part for part in self.parts)
+        return tuple(Whole(part.direct()) if not isinstance(part, Whole) and part.is_small and len(self.parts) == 1 else part for part in self.parts)
 
     def norms(self) -> Tensor:
         """(B,) the norm of each example's gradient of this weight, fp32."""
@@ -175,7 +186,7 @@ def _joined(parts: list[Part]) -> tuple[Part, ...]:
     if products:
         joined.append(Products(torch.cat([part.inputs for part in products], 1), torch.cat([part.outputs for part in products], 1)))
     if rows:
-        joined.append(Rows(torch.cat([part.ids for part in rows], 1), torch.cat([part.outputs for part in rows], 1)))
+        joined.append(Rows(torch.cat([part.ids for part in rows], 1), torch.cat([part.outputs for part in rows], 1), rows[0].count))
     return (*joined, *([Whole(torch.stack(wholes).sum(0))] if wholes else []))
 
 
@@ -195,7 +206,7 @@ def _embedding(layer: nn.Module, inputs: tuple[Tensor, ...], gradient: Tensor, n
     outputs = _positions(gradient)
     if layer.padding_idx is not None:
         outputs = outputs * ids.ne(layer.padding_idx).unsqueeze(-1)
-    return _of(layer, names, weight=lambda: Rows(ids, outputs))
+    return _of(layer, names, weight=lambda: Rows(ids, outputs, layer.num_embeddings))
 
 
 def _layer_norm(layer: nn.Module, inputs: tuple[Tensor, ...], gradient: Tensor, names: Mapping[int, str]) -> Found:

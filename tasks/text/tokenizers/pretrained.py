@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, model_validator
 
@@ -16,6 +16,8 @@ FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "
 
 class Pretrained(Tokenizer):
     """A Hugging Face fast tokenizer from a folder or a hub name."""
+
+    spelled: ClassVar[bool] = True
 
     kind: Literal["pretrained"]
     source: str = unkeyed(description="Folder of a tokenizer, or a hub name such as distilbert-base-uncased.")

@@ -19,6 +19,7 @@ class Trained(Tokenizer):
     """
 
     needs_corpus: ClassVar[bool] = True
+    spelled: ClassVar[bool] = True
 
     kind: Literal["trained"]
     corpus: Annotated[Dataset, OneOf(DATASETS)] = Field(description="Public data whose training text the vocabulary is learnt on.")
