@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from tasks.attacks._candidates import Hunted
+from tasks.attacks._candidates import Hunted, Secret
 from tasks.core.seeds import torch_generator
 from tasks.data._canaries import Canary
 from tasks.models.batches import encode_split
@@ -18,6 +19,9 @@ from tasks.models.model import ModelError
 
 if TYPE_CHECKING:
     from tasks.attacks.attacks.canary_inversion import CanaryInversion
+
+ROUNDS = 100
+"""The most exchanges of a symbol; some few are made."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Places:
     tokens: Tensor
 
 
-def invert(attack: CanaryInversion, hunted: Hunted, seed: int, report: Any) -> list[tuple[str, ...]]:
+def invert(attack: CanaryInversion, hunted: Hunted, seed: int, report: Any) -> list[Secret]:
     """A guess at each canary's secret; a token that is no symbol reads as ''. Raises ModelError for a network that takes no mixtures of words."""
     network: Any = hunted.loaded.network.eval()
     if not hasattr(network, "answers"):
@@ -46,7 +50,7 @@ def invert(attack: CanaryInversion, hunted: Hunted, seed: int, report: Any) -> l
     for number, canary in enumerate(hunted.canaries):
         places = _places(hunted, canary)
         found = _optimised(attack, network, places, hunted.loaded.encoder.vocabulary_size, torch_generator(seed, "inversion", entity=number))
-        guesses.append(_best(hunted, canary, places, found))
+        guesses.append(_best(hunted, canary, places, found, attack.refine))
         report.progress(number + 1, len(hunted.canaries), "inverting")
     return guesses
 
@@ -94,9 +98,35 @@ def _optimised(attack: CanaryInversion, network: Any, places: Places, vocabulary
     return choices[likeliest.cpu()]
 
 
-def _best(hunted: Hunted, canary: Canary, places: Places, found: Tensor) -> tuple[str, ...]:
+def _best(hunted: Hunted, canary: Canary, places: Places, found: Tensor, refine: bool) -> Secret:
     """Of the restarts' symbols those that lose least as words; one with a token that is no symbol comes last."""
     symbols = {int(token): symbol for token, symbol in zip(places.tokens, hunted.block.alphabet, strict=True)}
-    read: list[tuple[str, ...]] = [tuple(symbols.get(int(token), "") for token in row) for row in found]
+    read: list[Secret] = [tuple(symbols.get(int(token), "") for token in row) for row in found]
     whole = list(dict.fromkeys(guess for guess in read if all(guess)))
-    return whole[int(hunted.losses(canary, whole).argmin())] if whole else read[0]
+    if not whole:
+        return read[0]
+    if refine:
+        whole = [_refined(hunted, canary, guess) for guess in whole]
+    return whole[int(hunted.losses(canary, whole).argmin())]
+
+
+def _refined(hunted: Hunted, canary: Canary, guess: Secret) -> Secret:
+    """Another symbol in one place at a time, the best of all, while that loses less."""
+    for _ in range(ROUNDS):
+        near = [guess] + [(*guess[:place], symbol, *guess[place + 1 :]) for place in range(len(guess)) for symbol in hunted.block.alphabet]
+        losses = hunted.losses(canary, near)
+        if losses.min() >= losses[0]:
+            break
+        guess = near[int(losses.argmin())]
+    return guess
+
+
+def likeliest(hunted: Hunted, guesses: Sequence[Secret]) -> list[float]:
+    """1 for each guess that no candidate loses less than, else 0."""
+    every = hunted.every_secret()
+    place = {secret: index for index, secret in enumerate(every)}
+    found = []
+    for canary, guess in zip(hunted.canaries, guesses, strict=True):
+        losses = hunted.losses(canary, every)  # those of one pass: alone, a loss rounds otherwise
+        found.append(float(guess in place and losses[place[guess]] == losses.min()))
+    return found

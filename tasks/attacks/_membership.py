@@ -44,8 +44,8 @@ def asked(predictions: Path) -> pd.DataFrame:
 
 def log_odds(loss: NDArray[np.float64]) -> NDArray[np.float64]:
     """log(p / (1 - p)) of p = exp(-loss), the score that is nearly normal over models (Carlini et al., S&P 2022). A loss that is not finite is the largest."""
-    sure = np.maximum(-np.expm1(-np.nan_to_num(loss, nan=np.inf, posinf=np.inf)), SMALLEST)
-    return np.asarray(np.maximum(-loss, np.log(SMALLEST)) - np.log(sure))
+    known = np.nan_to_num(loss, nan=np.inf, posinf=np.inf)
+    return np.asarray(np.maximum(-known, np.log(SMALLEST)) - np.log(np.maximum(-np.expm1(-known), SMALLEST)))
 
 
 def by_user(records: pd.DataFrame) -> pd.DataFrame:

@@ -60,3 +60,27 @@ def rows(pools: pd.DataFrame, folder: Path, seed: int = 0) -> dict[str, Row]:
 def weights_of_one(size: int) -> NDArray[np.float64]:
     """Every record once."""
     return np.ones((1, size))
+
+
+def shadow_folders(pools: pd.DataFrame, logits: NDArray[np.float64], inside: NDArray[np.bool_], folder: Path) -> dict[str, Path]:
+    """What an attack with shadows is handed: logits (S, N) of shadows that were trained on some of the rows."""
+    needed = folders(pools, folder)
+    for index, (said, members) in enumerate(zip(logits, inside, strict=True)):
+        data = folder / f"shadow-{index}-data"
+        data.mkdir(exist_ok=True)
+        pools.loc[members, ["id"]].to_parquet(data / "train.parquet", index=False)
+        needed[f"shadow/{index}/data"] = data
+        for split, chosen in (("train", pools["member"]), ("nonmembers", ~pools["member"])):
+            needed[f"shadow/{index}/{split}"] = folder / f"shadow-{index}-{split}"
+            needed[f"shadow/{index}/{split}"].mkdir(exist_ok=True)
+            columns = [column for column in ("id", "user") if column in pools]
+            table = pools[columns].assign(loss=np.log1p(np.exp(-said)))[chosen]
+            table.to_parquet(needed[f"shadow/{index}/{split}"] / "predictions.parquet", index=False)
+    return needed
+
+
+def measured(kind: str, needed: dict[str, Path], folder: Path, **fields: Any) -> dict[str, Row]:
+    """The rows of an attack, by their last word."""
+    found = ATTACKS.parse({"kind": kind, **fields})
+    assert isinstance(found, Attack)
+    return {row.name.rsplit("/", 1)[1]: row for row in found.measure(folder, needed, folder, 0, Quiet()).rows}
