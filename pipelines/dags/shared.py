@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pipelines.dags.shadows import shadow_models
 from specs.sweep import changed
 from tasks.attacks.blind import BLIND, BlindBaseline, BlindConfig
 from tasks.core.fingerprint import digest
 from tasks.core.graph import Graph, Node
 from tasks.core.measures import FineTuned, Measurement, Need, Predictions, PreparedOther, ReferenceModel, ShadowModels, TrainedOther, WordVectors
 from tasks.core.measuring import MEASURE, NEEDED, MeasureConfig
-from tasks.core.seeds import derive
 from tasks.data.dataset import DATASETS, Dataset
 from tasks.data.steps import PREPARE, PrepareConfig, seed_matters
 from tasks.models.model import MODELS, Model
@@ -65,8 +65,7 @@ def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: 
         return [("blind", graph.add(BLIND, BlindConfig(), {"data": data}, seed, f"blind baseline {label}"))]
     if isinstance(need, ShadowModels):
         found = []
-        for index in range(need.count):
-            data, model = train(graph, study, derive(seed, "shadow", entity=index), f"shadow {index} {label}")
+        for index, (data, model) in enumerate(shadow_models(graph, need, study, seed, label, train)):
             found += [(f"shadow/{index}", model), (f"shadow/{index}/data", data)]
         return found
     if isinstance(need, ReferenceModel):

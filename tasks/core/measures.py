@@ -17,6 +17,7 @@ from tasks.core.component import Component
 Status = Literal["ok", "insufficient_evidence", "undefined", "unsupported", "confounded"]
 SAMPLES = "samples.json"
 Direction = Literal["higher", "lower", "none"]
+Layout = Literal["auto", "stacked", "sequential"]
 
 
 class Row(BaseModel):
@@ -139,9 +140,14 @@ class Predictions(Need):
 
 
 class ShadowModels(Need):
-    """``count`` models trained exactly as the target, each with its own seed and its own pool of members. Named ``shadow/<i>``."""
+    """``count`` models trained exactly as the target, each with its own seed and its own pool of members. Named ``shadow/<i>``.
+
+    ``stacked`` trains many at once where their training allows it, ``sequential`` one after another; ``auto``, which is settled before anything runs, is
+    sequential here.
+    """
 
     count: int
+    layout: Layout = "sequential"
 
 
 class ReferenceModel(Need):

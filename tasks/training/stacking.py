@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import pad
 
 from tasks.models.batches import Encoded, network_inputs
 from tasks.models.losses import per_example_loss
-from tasks.training.gradients import autocast
+from tasks.models.masking import IGNORED
+from tasks.training.functional_autocast import FunctionalAutocast
 
 Stack = dict[str, Tensor]
 """Tensors by name whose first dimension is the model's: weights, gradients, what a batch holds."""
@@ -38,7 +43,7 @@ class StackedGradient:
 
     def _loss(self, weights: Stack, batch: Stack, count: Tensor) -> tuple[Tensor, Tensor]:
         """One model's mean loss over its real examples, and the sums of losses and of their squares."""
-        with autocast(str(count.device), self._precision):
+        with FunctionalAutocast() if self._precision == "bf16" else nullcontext():
             logits = functional_call(self._network, weights, (), network_inputs(batch))
         losses = per_example_loss(logits, batch)
         losses = losses * (torch.arange(len(losses), device=losses.device) < count)
@@ -52,3 +57,25 @@ def padded(encoded: Encoded, rows: Sequence[Tensor], device: str, draw: int = 0)
     flat = encoded.batch(torch.cat(filled), device, draw)
     batch = {name: tensor.reshape(len(rows), most, *tensor.shape[1:]) for name, tensor in flat.items()}
     return batch, torch.tensor([len(row) for row in rows], device=device)
+
+
+def joined(sets: Sequence[Encoded]) -> tuple[Encoded, tuple[int, ...]]:
+    """The examples of several models in one table, one model after another, and where each begins. Hidden tokens are those that each has alone."""
+    longest = max(one.ids.shape[1] for one in sets)
+    first, sizes = sets[0], [len(one) for one in sets]
+    found = replace(
+        first,
+        ids=torch.cat([_wide(one.ids, longest, one.pad_id) for one in sets]),
+        lengths=torch.cat([one.lengths for one in sets]),
+        records=torch.cat([one.records for one in sets]),
+        labels=None if first.labels is None else torch.cat([one.labels for one in sets if one.labels is not None]),
+        slots=None if first.slots is None else torch.cat([_wide(one.slots, longest, IGNORED) for one in sets if one.slots is not None]),
+        words=None,
+        numbers=torch.cat([torch.arange(size) for size in sizes]),
+    )
+    return found, tuple(accumulate(sizes[:-1], initial=0))
+
+
+def _wide(table: Tensor, width: int, value: int) -> Tensor:
+    """Filled up to a width."""
+    return pad(table, (0, width - table.shape[1]), value=value)
