@@ -113,7 +113,7 @@ class StackedBatches:
 
 
 @dataclass(frozen=True)
-class ShadowGradient:
+class MeanGradients:
     """Sets the gradient of every model that still has steps to do: that of its own mean loss, scaled down where its norm is above ``most``.
 
     Args:
@@ -212,7 +212,7 @@ class StackedTraining:
             optimizer=self.models.optimizer(training.optimizer),
             training=training.model_copy(update={"max_gradient_norm": None}),
             batches=self.batches,
-            gradient=ShadowGradient(find, encoded, self.batches, key, run.device, training.max_gradient_norm, run.physical_batch_size),
+            gradient=MeanGradients(find, encoded, self.batches, key, run.device, training.max_gradient_norm, run.physical_batch_size),
             evaluate=None,
             device=run.device,
             folder=folder,

@@ -19,7 +19,7 @@ def why_not_stacked(config: TrainConfig) -> str | None:
         "secret randomness belongs to one training": config.randomness == "secret",
         f"model {config.model.kind} begins from published or recorded weights": config.model.kind in LOADED or type(config.model).needs_base,
         "early stopping ends each model when its own validation says so": training.early_stopping is not None,
-        "augmentation gives each model examples of its own number": training.augmentation is not None,
+        "augmentation makes the examples of each model anew": training.augmentation is not None,
         "pairing needs two passes": training.pairing is not None,
         "activation checkpointing runs blocks again, which torch.func cannot": training.activation_checkpointing,
     }
