@@ -11,10 +11,13 @@ from typing import Any, Literal
 import pytest
 
 from pipelines import layouts
+from pipelines.describing import print_plan
 from pipelines.layouts import Question, settled
+from pipelines.planning import make_plan
 from specs.loading import Loaded, load_mapping
 from tasks.core.measures import Layout, Measurement, Measures, Need, ShadowModels
 from tasks.core.store import Store, open_store
+from tests.pipelines.inline import at
 
 STUDY: dict[str, Any] = {
     "kind": "dp-training",
@@ -165,3 +168,13 @@ def test_a_federated_target_is_sequential(store: Store, asked: list[Question]) -
     answered, said = settled(replace(loaded, trials=trials), store, begin=True)
     assert found(answered) == ["sequential"] and said == ("attacks, shadowing: layout: sequential, for step federate makes one model at a time",)
     assert not asked
+
+
+def test_a_plan_says_what_was_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    at(tmp_path, monkeypatch)
+    plan = make_plan(asking(Shadowing(layout="stacked", shadows=2), training={"early_stopping": {}}))
+    print_plan(plan)
+    assert len(plan.said) == 1 and plan.said[0] in capsys.readouterr().out.replace("\n", " ").replace("  ", " ")
+    assert "train-stacked" not in {node.step.name for node in plan.graph}
+    stacked = make_plan(asking(Shadowing(layout="stacked", shadows=2)))
+    assert not stacked.said and [node.step.name for node in stacked.graph].count("shadow") == 2
