@@ -187,6 +187,8 @@ def coordinate(plan: Plan, new: bool, display: Display, makers: Makers, conclude
     begin_coordinating()
     left = TimeLeft(durations(plan.store), makers.processes)
     tracker = Tracker(plan.store, left, list(plan.graph), display)
+    for line in plan.said:
+        display.say(line)
     with only_one(plan, display):
         remember_keys(plan)
         submission = Submission.begin(plan, new)

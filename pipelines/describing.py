@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipelines.datarules import check_data, labels
-from pipelines.layouts import unsettled
 from pipelines.lifetimes import forecasts
 from pipelines.planning import Plan, PlannedTrial
 from tasks.core.graph import Node
@@ -85,8 +84,8 @@ def print_plan(plan: Plan) -> None:
     for said in forecasts(plan):
         console.print(said, markup=False)
     console.print("steps of a trial: " + " -> ".join(dict.fromkeys(node.step.name for node in plan.trials[0].graph.nodes())), markup=False)
-    if any(unsettled(planned.trial.study) for planned in plan.trials):
-        console.print("federation.engine.layout: auto is measured when the study first runs here; until then no step of a federated trial is known")
+    for said in plan.said:
+        console.print(said, markup=False)
     checks = check_data(plan)
     for label in labels(plan, checks):
         console.print(f"label: {label}", markup=False, style="yellow")

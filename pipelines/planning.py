@@ -38,12 +38,13 @@ class PlannedTrial:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study's trials and graph over one store."""
+    """A study's trials and graph over one store. ``said``: what was decided beside the spec, a line each."""
 
     loaded: Loaded
     trials: tuple[PlannedTrial, ...]
     graph: Graph
     store: Store
+    said: tuple[str, ...] = ()
 
     @property
     def study_key(self) -> str:
@@ -67,8 +68,8 @@ class Plan:
 def make_plan(loaded: Loaded, begin: bool = False, new: bool = False) -> Plan:
     """The plan of a loaded study. ``begin`` is told by a run, ``new`` where it shall be another submission."""
     store = reach_store(store_url())
-    loaded = settled(loaded, store, begin)
-    return _plan(loaded, loaded.trials, store, submission_of(loaded.study, store, begin, new))
+    loaded, said = settled(loaded, store, begin)
+    return replace(_plan(loaded, loaded.trials, store, submission_of(loaded.study, store, begin, new)), said=said)
 
 
 def plan_trial(loaded: Loaded, arm: str, seed: int, submission: str | None) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pipelines.dags.shadows import shadow_models
 from specs.sweep import changed
 from tasks.attacks.blind import BLIND, BlindBaseline, BlindConfig
 from tasks.core.fingerprint import digest
@@ -85,8 +86,7 @@ def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: 
     if isinstance(need, ShadowModels):
         target, _ = train(graph, study, seed, label)
         found = []
-        for index in range(need.count):
-            data, model = train(graph, study.apart(), derive(seed, "shadow", entity=index), f"shadow {index} {label}")
+        for index, (data, model) in enumerate(shadow_models(graph, need, study.apart(), seed, label, train)):
             found += [(f"shadow/{index}", model), (f"shadow/{index}/data", data)]
             found += [(f"shadow/{index}/{split}", _predict(graph, model, target, split, f"shadow {index} {label}")) for split in ("train", "nonmembers")]
         return found

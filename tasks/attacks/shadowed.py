@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from tasks.attacks.membership import MembershipAttack, Scored
-from tasks.core.measures import Need, ShadowModels
+from tasks.core.measures import Layout, Need, ShadowModels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ class ShadowedAttack(MembershipAttack, ABC):
     calibrated: ClassVar[bool] = True
     """Whether a record is compared with itself in shadows that were trained without it."""
 
-    layout: Literal["auto", "stacked", "sequential"] = Field(
+    layout: Layout = Field(
         default="auto", description="How shadows are trained: many at once, one after another, or what is faster here, measured once per model and device."
     )
 

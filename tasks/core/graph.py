@@ -65,6 +65,15 @@ class Graph:
             self.nodes[key] = Node(step, config, dict(inputs), seed, key, label)
         return self.nodes[key]
 
+    def aside(self) -> Graph:
+        """A graph that begins with the nodes of this one; what is added to it is not added here."""
+        return Graph(self.submission, dict(self.nodes))
+
+    def take(self, nodes: Iterable[Node]) -> None:
+        """Add nodes that were made aside, and everything they stand on."""
+        for node in with_inputs(nodes):
+            self.nodes.setdefault(node.key, node)
+
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes.values())
 

@@ -17,6 +17,7 @@ from tasks.core.component import Component
 Status = Literal["ok", "insufficient_evidence", "undefined", "unsupported", "confounded"]
 SAMPLES = "samples.json"
 Direction = Literal["higher", "lower", "none"]
+Layout = Literal["auto", "stacked", "sequential"]
 
 
 class Row(BaseModel):
@@ -142,10 +143,12 @@ class ShadowModels(Need):
     """``count`` models trained exactly as the target, each with its own seed and its own pool of members.
 
     Named ``shadow/<i>``, with their data ``shadow/<i>/data`` and what they say of the target's pools, ``shadow/<i>/train`` and ``shadow/<i>/nonmembers``.
+    ``stacked`` trains many at once where their training allows it, ``sequential`` one after another; ``auto``, which is settled before anything runs, is
+    sequential here.
     """
 
     count: int
-    layout: Literal["auto", "stacked", "sequential"] = "sequential"
+    layout: Layout = "sequential"
 
 
 class InsertedRecords(Need):

@@ -7,16 +7,11 @@ from itertools import zip_longest
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, vmap
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tasks.core.seeds import derive, torch_seeded
 from tasks.federated.jobs import Job, Outcomes
 from tasks.federated.local import Layout, Sum, Update, Work
-from tasks.models.batches import Encoded, network_inputs
-from tasks.models.losses import per_example_loss
-
-Stack = dict[str, Tensor]
+from tasks.training.stacking import Stack, StackedGradient, padded
 
 
 class Stacked(Layout):
@@ -29,7 +24,7 @@ class Stacked(Layout):
     def __init__(self, work: Work, chunk: int) -> None:
         super().__init__(work)
         self._chunk = chunk
-        self._gradients = vmap(grad_and_value(self._loss, has_aux=True), in_dims=(0, 0, 0), randomness="different")
+        self._gradients = StackedGradient(work.network)
 
     def train(self, jobs: Sequence[Job]) -> tuple[Update, Outcomes]:
         """See Layout."""
@@ -53,12 +48,12 @@ class Stacked(Layout):
         sums = torch.zeros(len(jobs), 2, device=self.work.device)
         busy = len(jobs)
         key = derive(jobs[0].seed, "stack", len(jobs))
-        with torch_seeded(key, "forward", device=self.work.device), sdpa_kernel(SDPBackend.MATH):
+        with torch_seeded(key, "forward", device=self.work.device):
             for rows in zip_longest(*(job.batches() for job in jobs)):
                 now = sum(row is not None for row in rows)
                 self._ended(weights, jobs, range(now, busy), total)
                 busy = now
-                batch, counts = _padded(self.work.encoded, [row for row in rows if row is not None], self.work.device)
+                batch, counts = padded(self.work.encoded, [row for row in rows if row is not None], self.work.device)
                 sums[:busy] += self._step(weights, sent, batch, counts, optimizer)
         self._ended(weights, jobs, range(busy), total)
         return sums.cpu()
@@ -67,7 +62,7 @@ class Stacked(Layout):
         """One step of every device still at work; (A, 2) sums of losses and of their squares. The others' copies change too, and are used no more."""
         busy = len(counts)
         mine = {name: weight.detach()[:busy] for name, weight in weights.items()}
-        gradients, (_, found) = self._gradients(mine, batch, counts)
+        gradients, sums = self._gradients(mine, batch, counts)
         with torch.no_grad():
             for name, gradient in gradients.items():
                 if self.work.client.proximal:
@@ -76,27 +71,10 @@ class Stacked(Layout):
                 assert held is not None
                 held[:busy] = gradient
             optimizer.step()
-        sums: Tensor = found.detach()
         return sums
-
-    def _loss(self, weights: Stack, batch: Stack, count: Tensor) -> tuple[Tensor, Tensor]:
-        """One device's mean loss over its real examples, and the sums of losses and of their squares."""
-        logits = functional_call(self.work.network, weights, (), network_inputs(batch))
-        losses = per_example_loss(logits, batch)
-        losses = losses * (torch.arange(len(losses), device=losses.device) < count)
-        return losses.sum() / count, torch.stack([losses.sum(), losses.square().sum()])
 
     def _ended(self, weights: Mapping[str, nn.Parameter], jobs: Sequence[Job], places: range, total: Sum) -> None:
         """Add the devices of some places to the sum: they did their last step."""
         with torch.no_grad():
             for place in places:
                 total.add([weight[place] for weight in weights.values()], jobs[place].weight)
-
-
-def _padded(encoded: Encoded, rows: Sequence[Tensor], device: str) -> tuple[Stack, Tensor]:
-    """A batch (A, B, L) of ragged ones: missing examples repeat a device's first, and count for nothing."""
-    most = max(len(row) for row in rows)
-    filled = [torch.cat([row, row[:1].expand(most - len(row))]) for row in rows]
-    flat = encoded.batch(torch.cat(filled), device)
-    batch = {name: tensor.reshape(len(rows), most, *tensor.shape[1:]) for name, tensor in flat.items()}
-    return batch, torch.tensor([len(row) for row in rows], device=device)

@@ -38,6 +38,7 @@ class Encoded:
         loss: what the network loses on each example, from logits and batch; None: what the task is usually trained with.
         records: (N,) long, the record that an example is of: windows of one text share it.
         users: (N,) long, the user that an example is of, where a training asks for users.
+        numbers: (N,) long, by which an example's hidden tokens are drawn; None: its place.
     """
 
     ids: Tensor
@@ -50,6 +51,7 @@ class Encoded:
     masking: Masking | None = None
     loss: ExampleLoss | None = None
     users: Tensor | None = None
+    numbers: Tensor | None = None
 
     def __len__(self) -> int:
         return int(self.ids.shape[0])
@@ -65,7 +67,8 @@ class Encoded:
             "position_ids": positions,
         }
         if self.masking is not None:
-            found["input_ids"], found["targets"] = self.masking.hide(found["input_ids"], found["attention_mask"], chosen, draw)
+            numbers = chosen if self.numbers is None else self.numbers[chosen]
+            found["input_ids"], found["targets"] = self.masking.hide(found["input_ids"], found["attention_mask"], numbers, draw)
         if self.labels is not None:
             found["labels"] = self.labels[chosen]
         if self.slots is not None:

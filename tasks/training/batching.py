@@ -36,6 +36,11 @@ class ShuffledBatches:
         epoch, place = divmod(step, self._per_epoch)
         return self._epoch(epoch)[place]
 
+    def examples(self, steps: int) -> int:
+        """How many examples so many steps see, repeats counted."""
+        whole, rest = divmod(steps, self._per_epoch)
+        return whole * len(self._lengths) + sum(len(batch) for batch in self._epoch(whole)[:rest])
+
     def _order(self, epoch: int) -> list[Tensor]:
         generator = numpy_generator(self._seed, "batch-order", epoch)
         permutation = torch.from_numpy(generator.permutation(len(self._lengths)))

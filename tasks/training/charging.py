@@ -36,3 +36,8 @@ def uncovered(config: object, inputs: Mapping[str, Path], seed: int, checkpoint:
     from tasks.data.prepared import PreparedData
 
     return charge_of(PreparedData(inputs["data"]).facts, None, None, artifact)
+
+
+def charge_stack(config: TrainConfig, inputs: Mapping[str, Path], seed: int, checkpoint: Path, artifact: str) -> Charge | None:
+    """The charge of several trainings at once, on pools of one population, none with privacy."""
+    return uncovered(config, {"data": inputs["data/0"]}, seed, checkpoint, artifact)

@@ -22,6 +22,8 @@ from tasks.training.training import Training
 
 CHECKPOINT_SECONDS = 15.0
 POINTS = 200
+STEPS = "steps"
+"""In a group of an optimizer's weights: how many steps they are trained for, where that is less than all."""
 
 
 class TrainingDiverged(UserError):
@@ -30,6 +32,11 @@ class TrainingDiverged(UserError):
 
 Gradient = Callable[[nn.Module, Tensor, int], Tensor | None]
 """Sets ``.grad`` from (network, indices, step): the seam where a privacy mechanism stands. Returns the mean loss, or None where it may not be told."""
+
+
+def step_count(training: Training, batches: Batches) -> int:
+    """All steps of a training on such batches."""
+    return max(1, round(training.epochs * batches.per_epoch))
 
 
 class Keeper(Protocol):
@@ -74,7 +81,7 @@ class Loop:
     @property
     def steps(self) -> int:
         """All steps of the training."""
-        return max(1, round(self.training.epochs * self.batches.per_epoch))
+        return step_count(self.training, self.batches)
 
     def run(self) -> Progress:
         """Train from the newest checkpoint, or from the beginning, to the end. Raises TrainingDiverged, RankLost."""
@@ -86,7 +93,7 @@ class Loop:
         saved = time.monotonic()
         while self.progress.step < self.steps and not self.progress.stopped:
             began = time.monotonic()
-            self._step()
+            self.advance()
             if self.first_step_done is not None:
                 self.first_step_done()
                 self.first_step_done = None
@@ -100,11 +107,11 @@ class Loop:
             raise self._diverged("a weight is")
         return self.progress
 
-    def _step(self) -> None:
+    def advance(self) -> None:
+        """One step."""
         step = self.progress.step
-        rate = self.training.optimizer.learning_rate * self.training.schedule.factor(step, self.steps)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = self._rate(step, group.get(STEPS, self.steps))
         indices = self.batches[step]
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.gradient(self.network, indices, step)
@@ -115,9 +122,12 @@ class Loop:
         if self.keeper is not None:
             self.progress.kept = self.keeper.kept
         self.progress.examples += len(indices)
-        self._say(loss, rate)
+        self._say(loss, self._rate(step, self.steps))
         if self.evaluate is not None and self._epochs(self.progress.step) > self._epochs(step):
             self._validate(ranks.of_first(self.evaluate()))
+
+    def _rate(self, step: int, steps: int) -> float:
+        return self.training.optimizer.learning_rate * self.training.schedule.factor(step, steps)
 
     def _epochs(self, steps: int) -> int:
         """Whole epochs in so many steps; an epoch need not be a whole number of steps."""

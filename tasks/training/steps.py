@@ -1,7 +1,9 @@
-"""The step that trains a model."""
+"""The steps that train models: one, several at once, or one that goes on from another."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from tasks.core.step import Step, StepConfig, StepRun
 from tasks.models.model import MODELS, Model
 from tasks.privacy.privacy import PRIVACY, Privacy
 from tasks.privacy.search import Search
-from tasks.training.charging import charge, uncovered
+from tasks.training.charging import charge, charge_stack, uncovered
 from tasks.training.training import Training
 
 if TYPE_CHECKING:
@@ -44,6 +46,47 @@ def train(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run: StepR
 
 
 TRAIN = Step("train", train, TrainConfig, charge)
+
+
+STACK = 16
+"""The most models that are trained at once."""
+
+
+class TrainStackedConfig(TrainConfig):
+    """Several trainings of one config, each with a seed and data of its own."""
+
+    seeds: tuple[int, ...]
+
+
+def train_stacked(config: TrainStackedConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
+    """Train a model on each prepared ``data/<i>``, all at once; write the model artifact of each as the folder ``<i>``."""
+    from tasks.training.stacked_trial import train_stack
+
+    train_stack(config, inputs, run)
+
+
+TRAIN_STACKED = Step("train-stacked", train_stacked, TrainStackedConfig, charge_stack)
+
+
+class ShadowConfig(StepConfig):
+    """Which model of a stack."""
+
+    index: int
+
+
+def shadow(config: ShadowConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
+    """One model of a ``stack`` as an artifact of its own: the same files, copied only where the file system cannot share them."""
+    shutil.copytree(inputs["stack"] / str(config.index), run.folder, copy_function=_shared, dirs_exist_ok=True)
+
+
+def _shared(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+SHADOW = Step("shadow", shadow, ShadowConfig)
 
 
 class FineTuneConfig(StepConfig):

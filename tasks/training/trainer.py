@@ -72,7 +72,9 @@ def _paired(encoded: Encoded) -> tuple[Row, ...]:
 
 @dataclass
 class Trained:
-    """A model with its training examples, before or after training. ``by_example``: kinds of layers that were clipped example by example."""
+    """A model with its training examples, before or after training. ``by_example``: kinds of layers that were clipped example by example; ``stack``: how
+    many models were trained at once.
+    """
 
     started: Started
     shape: TaskShape
@@ -80,6 +82,7 @@ class Trained:
     precision: str
     progress: Progress = field(default_factory=Progress)
     by_example: tuple[str, ...] = ()
+    stack: int = 1
 
 
 @dataclass(frozen=True)

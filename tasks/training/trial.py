@@ -17,7 +17,6 @@ from tasks.privacy.account import Account
 from tasks.privacy.ceiling import auc_ceiling
 from tasks.privacy.mechanisms.dp_sgd import DpSgd
 from tasks.privacy.randomness import key_of
-from tasks.training.checkpoint import Progress
 from tasks.training.guards import check_saved
 from tasks.training.mechanics import divisor_of
 from tasks.training.searching import best_of
@@ -33,17 +32,23 @@ DATA_FACTS = ("kind", "task", "digest", "counts", "public_size", "attack_holdout
 def train_trial(config: TrainConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
     """Train and write the artifact. Raises TrainingError, ModelError, TrainingDiverged, TrainingGuard, RankLost."""
     trainer = Trainer.of(config, inputs, seed)
-    prepared, account = trainer.prepared, trainer.account
     key = key_of(config.randomness, seed, run.checkpoint)
     trained = train(trainer, config, key, run, run.checkpoint / "training") if config.search is None else best_of(trainer, config, key, run)
+    write_trial(config, trainer, trained, run)
+
+
+def write_trial(config: TrainConfig, trainer: Trainer, trained: Trained, run: StepRun) -> None:
+    """The artifact of a training that has ended. Raises TrainingGuard where it does not answer as what was trained."""
+    prepared, account = trainer.prepared, trainer.account
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
     save_model(run.folder, trained.started, trained.shape, _record(config, account, trained), data)
     check_saved(trained.started.network, run.folder, trained.encoded, run.device)
-    Measures((*_costs(trained.progress, account, run), *_privacy(account), *trainer.teaching.rows(account is not None))).save(run.folder)
+    Measures((*_costs(trained, account, run), *_privacy(account), *trainer.teaching.rows(account is not None))).save(run.folder)
     environment = {
         "device": run.device,
         "physical_batch_size": run.physical_batch_size,
         "processes": run.processes,
+        "stack": trained.stack,
         "precision": trained.precision,
         "clipped_by_example": list(trained.by_example),
         "torch": torch.__version__,
@@ -60,11 +65,13 @@ def _record(config: TrainConfig, account: Account | None, trained: Trained) -> d
     return {**account.record(), "divisor": divisor_of(config.privacy, account, trained.started)}
 
 
-def _costs(progress: Progress, account: Account | None, run: StepRun) -> tuple[Row, ...]:
+def _costs(trained: Trained, account: Account | None, run: StepRun) -> tuple[Row, ...]:
     """What the training cost on this machine, of several processes the memory of the first. Under privacy examples are counted as expected: their true
     number is private.
     """
-    conditions = {"device": run.device.split(":")[0], "machine": platform.machine(), **({"processes": str(run.processes)} if run.processes > 1 else {})}
+    several = {"processes": run.processes, "stack": trained.stack}
+    conditions = {"device": run.device.split(":")[0], "machine": platform.machine(), **{name: str(count) for name, count in several.items() if count > 1}}
+    progress = trained.progress
     seconds = max(progress.seconds, 1e-9)
     examples = progress.examples if account is None else progress.step * account.schedule.expected_batch_size
     numbers = {

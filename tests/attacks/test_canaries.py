@@ -20,7 +20,6 @@ from tasks.attacks.attack import ATTACKS, Attack
 from tasks.core.measures import Measures, Row
 from tasks.data.canary import CANARIES, Canaries
 from tasks.data.inserting import write_inserted
-from tasks.data.prepared import PreparedData
 from tasks.models.losses import per_example_loss
 from tasks.models.model import ModelError
 from tasks.privacy.mechanisms.none import NoPrivacy

@@ -45,7 +45,7 @@ def test_each_canary_stands_in_the_training_data_as_often_as_asked(joint: Prepar
     found = put(canaries(repetitions=7, count=3), joint, tmp_path)
     train, added = found.split("train"), found.split("train")[is_inserted(found.split("train"))]
     assert len(train) == len(joint.split("train")) + 21 and train["id"].is_unique
-    assert Counter(added["text"]) == Counter({text: 7 for text in found.split("canaries")["text"]})
+    assert Counter(added["text"]) == Counter(dict.fromkeys(found.split("canaries")["text"], 7))
     pd.testing.assert_frame_equal(train[~is_inserted(train)], joint.split("train"))
     for split in ("validation", "test"):
         if joint.has(split):

@@ -16,7 +16,7 @@ from pipelines.dags.shared import measure
 from specs.loading import load_mapping
 from specs.schemas.dp_training import DpTrainingStudy
 from tasks.core.graph import Call, Graph, Node, with_inputs
-from tasks.core.measures import FineTuned, Measurement, Measures, Need, Predictions, PreparedOther, ReferenceModel, Row, ShadowModels, TrainedOther
+from tasks.core.measures import FineTuned, Layout, Measurement, Measures, Need, Predictions, PreparedOther, ReferenceModel, Row, ShadowModels, TrainedOther
 from tasks.core.store import Store, open_store
 from tasks.models.model import TaskShape
 from tasks.runtime.execution import execute
@@ -36,10 +36,15 @@ class TwoShadows(Measurement):
 
     kind: Literal["two-shadows"]
     shadows: int = 2
+    layout: Layout = "sequential"
 
     def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
         size = study["model"]["hidden_size"]
-        return (Predictions(split="test"), ShadowModels(count=self.shadows), ReferenceModel(label="half", changes={"model.hidden_size": size // 2}))
+        return (
+            Predictions(split="test"),
+            ShadowModels(count=self.shadows, layout=self.layout),
+            ReferenceModel(label="half", changes={"model.hidden_size": size // 2}),
+        )
 
     def measure(self, target: Path, needed: Mapping[str, Path], data: Path, seed: int, report: Any) -> Measures:
         models = {name: folder for name, folder in needed.items() if (folder / "model.safetensors").exists()}
@@ -161,3 +166,51 @@ def test_other_data_is_prepared_fine_tuned_and_judged(study: DpTrainingStudy, tm
 def _body(study: DpTrainingStudy) -> list[str]:
     started = study.model.start(TaskShape("intent", ("a", "b")), {}, 0)
     return [name for name, _ in started.network.named_parameters() if not name.startswith(("intent", "slots"))]
+
+
+def test_shadows_that_are_stacked_are_those_trained_alone(study: DpTrainingStudy, made: tuple[Store, Graph, Node]) -> None:
+    """One step trains both, on the same pools. This study has dropout; that weights are equal without it, test_stack shows."""
+    store, graph, single = made
+    node = measure(graph, TwoShadows(kind="two-shadows", layout="stacked"), study, 3, "target", partial(train, imported={}))
+    new = [one for one in with_inputs([node]) if not store.has(one.key)]
+    assert [one.step.name for one in new] == ["train-stacked", "shadow", "shadow", "measure"]
+    for one in new:
+        inputs = {name: needed.key for name, needed in one.inputs.items()}
+        assert execute(Call(one.step, one.config, inputs, one.seed, one.key, one.label, one.shape, "cpu", None, store.url, ""))
+    assert node.inputs.keys() == single.inputs.keys()
+    for name in ("needed/shadow/0", "needed/shadow/1"):
+        assert node.inputs[f"{name}/data"] is single.inputs[f"{name}/data"]
+        members = [json.loads((store.open(found.inputs[name].key) / "data.json").read_text()) for found in (node, single)]
+        assert members[0] == members[1]
+    assert {row.name: row.value for row in Measures.load_rows(store.open(node.key))}["privacy/two_shadows/pools"] == 3
+
+
+def stacked_steps(study: DpTrainingStudy, count: int, layout: Layout = "stacked") -> list[Node]:
+    graph = Graph()
+    measure(graph, TwoShadows(kind="two-shadows", shadows=count, layout=layout), study, 3, "target", partial(train, imported={}))
+    assert all(needed is graph.nodes[needed.key] for one in graph for needed in one.inputs.values())
+    return list(graph)
+
+
+def test_many_shadows_are_several_stacks_that_a_larger_need_shares(study: DpTrainingStudy) -> None:
+    many, more = stacked_steps(study, 20), stacked_steps(study, 32)
+    stacks = [[one for one in steps if one.step.name == "train-stacked"] for steps in (many, more)]
+    sizes = [[len(one.config.seeds) for one in found] for found in stacks]  # type: ignore[attr-defined]
+    assert sizes == [[16, 4], [16, 16]] and stacks[0][0].key == stacks[1][0].key
+    assert [one.step.name for one in many].count("train") == 2, "the target and the reference alone"
+    assert [one.step.name for one in many].count("shadow") == 20
+    alone = stacked_steps(study, 20, "sequential")
+    seeds = [one.seed for one in alone if one.step.name == "train" and one.label.startswith("train shadow")]
+    assert seeds == [seed for one in stacks[0] for seed in one.config.seeds]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("change", [{"privacy": {"kind": "dp-sgd", "target_epsilon": 3}}, {"training": {"epochs": 1, "early_stopping": {}}}])
+def test_what_cannot_be_stacked_is_trained_one_after_another(change: dict[str, Any]) -> None:
+    study = load_mapping({**STUDY, **change}).study
+    assert isinstance(study, DpTrainingStudy)
+    keys = [sorted(one.key for one in stacked_steps(study, 3, layout) if one.step.name != "measure") for layout in ("stacked", "sequential")]
+    assert keys[0] == keys[1]
+
+
+def test_a_layout_that_is_not_settled_is_sequential(study: DpTrainingStudy) -> None:
+    assert {one.step.name for one in stacked_steps(study, 2, "auto")} == {"prepare", "train", "predict", "measure"}

@@ -48,3 +48,9 @@ def test_alike_lengths_stand_together_and_yet_every_place_is_random() -> None:
     places = [next(place for place, batch in enumerate(epoch(batches, number)) if longest in batch) for number in range(400)]
     counts = torch.bincount(torch.tensor(places) // 4, minlength=10).numpy()
     assert stats.chisquare(counts).pvalue > 1e-6
+
+
+@given(count=some.integers(1, 60), size=some.integers(1, 20), steps=some.integers(0, 40))
+def test_examples_are_those_of_the_steps(count: int, size: int, steps: int) -> None:
+    batches = ShuffledBatches(torch.arange(count) % 7, size, 3)
+    assert batches.examples(steps) == sum(len(batches[step]) for step in range(steps))
