@@ -1,7 +1,7 @@
 """Lower bounds on epsilon from a privacy audit's scores: one training run, Gaussian trade-offs, thresholds of independent scores.
 
-Every bound holds with probability ``confidence`` over the coins and the noise, whatever the data. It comes with its ceiling: the bound that
-the same design reaches when no guess is wrong. Scores are larger for members. Tied scores are decided against the auditor.
+Under the assumptions that it names, a bound is at most the truth with probability ``confidence``. It comes with its ceiling: the bound that
+the same design reaches when no guess is wrong. Scores are finite and larger for members. Tied scores are decided against the auditor.
 """
 
 from __future__ import annotations
@@ -76,10 +76,11 @@ def one_run_p_value(canaries: int, guesses: int, right: int, epsilon: float, del
     """How probable it is at most that ``right`` or more of ``guesses`` are right, where the mechanism is (epsilon, delta)-DP.
 
     P[B >= w] + 2 m delta max_i (P[B >= w - i] - P[B >= w]) / i for B ~ Binomial(r, e^epsilon / (1 + e^epsilon)), i from 1 to w
-    (Steinke, Nasr and Jagielski 2023, theorem 5.2).
+    (Steinke, Nasr and Jagielski 2023).
     """
-    tails = stats.binom.sf(np.arange(-1, right), guesses, special.expit(epsilon))
-    excess = (tails[-2::-1] - tails[-1]) / np.arange(1, right + 1)
+    counts = np.arange(1, right + 1)
+    tails = np.append(1.0, special.betainc(counts, guesses - counts + 1, special.expit(epsilon)))  # P[B >= t] of t from 0
+    excess = (tails[-2::-1] - tails[-1]) / counts
     return float(min(1.0, tails[-1] + 2 * canaries * delta * np.max(excess, initial=0.0)))
 
 
@@ -88,7 +89,7 @@ def gaussian_is_rejected(canaries: int, guesses: int, right: int, mu: float, sig
 
     With p_t the probability of t right guesses, such a mechanism has sum_{t>=k} t p_t / m <= F(sum_{t>=k-1} (r - t) p_t / m) for every k and
     F(x) = Phi(Phi^-1(x) + mu). From a tail of ``significance`` at ``right`` the least p_t below are built up; where they make the whole more
-    than certain, no such mechanism exists (Mahloujifar, Melis and Chaudhuri 2024, theorem 3.2 and algorithm 3).
+    than certain, no such mechanism exists (Mahloujifar, Melis and Chaudhuri 2024).
     """
     hits, misses = significance * right / canaries, significance * (guesses - right) / canaries
     certain = guesses / canaries
@@ -146,8 +147,9 @@ def one_run_fdp_bound(scores: Floats, member: Bools, delta: float, confidence: f
 def gdp_bound(scores: Floats, member: Bools, delta: float, confidence: float) -> LowerBound:
     """Epsilon at ``delta`` of mu_low = max over thresholds of Phi^-1(TPR) - Phi^-1(FPR), at the worst rates that the scores allow.
 
-    Valid only for a Gaussian trade-off function and independent scores: one per run, or else an assumption to be named with the bound.
-    Canaries of one run share its noise. Arguments as in ``clopper_pearson_bound``; raises ValueError at delta 0, where epsilon is infinite.
+    Valid only for independent scores, one per run, or else an assumption to be named with the bound: canaries of one run share its noise.
+    ``mu`` is then a bound for every mechanism, ``epsilon`` only where the trade-off function is Gaussian. Arguments as in
+    ``clopper_pearson_bound``, delta above 0; raises ValueError at delta 0, where such an epsilon is infinite.
     """
     _refuse_pure(delta)
     inside, outside = scores[member], scores[~member]

@@ -45,7 +45,9 @@ def normal_scores(mu: float, members: int, others: int, seed: int) -> tuple[Floa
 @pytest.mark.parametrize("mu", [1e-6, 0.01, 0.3, 1.0, 2.0, 7.0, 40.0])
 @pytest.mark.parametrize("delta", [1e-12, 1e-5, 0.01, 0.3])
 def test_epsilon_of_a_gaussian_is_dp_accountings(mu: float, delta: float) -> None:
-    assert epsilon_of_gaussian(mu, delta) == pytest.approx(dp_accounting.get_epsilon_gaussian(1 / mu, delta), rel=1e-7, abs=1e-9)
+    with np.errstate(divide="ignore"):  # its own, where its two terms round to one
+        listed = dp_accounting.get_epsilon_gaussian(1 / mu, delta)
+    assert epsilon_of_gaussian(mu, delta) == pytest.approx(listed, rel=1e-7, abs=1e-9)
 
 
 def test_epsilon_of_a_gaussian_at_its_ends() -> None:
@@ -97,7 +99,7 @@ def test_ceiling_of_one_run_is_the_references_and_the_closed_form(guesses: int, 
 
 
 def most_probable(canaries: int, guesses: int, right: int, mu: float) -> float:
-    """The largest P[right or more guesses are right] that theorem 3.2 of Mahloujifar et al. leaves to a mu-GDP mechanism, as a linear programme.
+    """The largest P[right or more guesses are right] that the inequalities of Mahloujifar et al. leave to a mu-GDP mechanism, as a linear programme.
 
     F is held from above by its tangents, so the answer is a little too large.
     """
@@ -122,8 +124,8 @@ def most_probable(canaries: int, guesses: int, right: int, mu: float) -> float:
 @pytest.mark.parametrize("mu", [0.0, 0.4, 1.0, 2.0])
 def test_a_gaussian_is_rejected_as_a_linear_programme_says(canaries: int, guesses: int, right: int, mu: float) -> None:
     most = most_probable(canaries, guesses, right, mu)
-    assert gaussian_is_rejected(canaries, guesses, right, mu, min(1.0, most * 1.005))
-    assert not gaussian_is_rejected(canaries, guesses, right, mu, most * 0.97)
+    assert most > 0.99 or gaussian_is_rejected(canaries, guesses, right, mu, most * 1.001)
+    assert not gaussian_is_rejected(canaries, guesses, right, mu, most * 0.999)
 
 
 @pytest.mark.parametrize("guesses", [1, 7, 40, 300])
@@ -142,7 +144,7 @@ def test_rejecting_a_gaussian_is_monotone() -> None:
         assert table.any() and not table.all()
 
 
-REFERENCE = {
+REFERENCE: dict[Bound, dict[float, float]] = {
     one_run_bound: {1.0: 1.538, 2.0: 2.715, 3.0: 3.909},
     one_run_fdp_bound: {1.0: 2.277, 2.0: 4.238, 3.0: 6.619},
     gdp_bound: {1.0: 3.726, 2.0: 8.393, 3.0: 14.613},
@@ -166,23 +168,41 @@ def slow_rates(found: int, above: int, rank: int, below: int, significance: floa
     least = optimize.brentq(lambda c: c * (1 - math.log(c)) - significance, 1e-12, 1.0)
     edge = []
     for false in np.linspace(1e-4, 1 - 1e-4, 400):
-        p_false = stats.beta.sf(false, rank, below - rank + 1)
-        if p_false > least:
-            true = optimize.brentq(lambda rate, p=p_false: stats.binom.sf(found - 1, above, rate) - least / p, 0.0, 1.0) if found else 0.0
-            edge.append((true, false))
+        left = least / max(stats.beta.sf(false, rank, below - rank + 1), 1e-300)  # what the other p-value must be above
+        if left < 1:
+            edge.append((optimize.brentq(lambda true, left=left: stats.binom.sf(found - 1, above, true) - left, 0.0, 1.0) if found else 0.0, false))
     return edge
 
 
+@pytest.mark.parametrize(("splits", "slack"), [(256, 0.02), (8, 0.6)])
 @pytest.mark.parametrize(("found", "above", "rank", "below"), [(30, 40, 4, 50), (40, 40, 1, 60), (5, 200, 3, 90), (0, 30, 2, 30)])
-def test_a_threshold_proves_what_its_slow_twin_does(found: int, above: int, rank: int, below: int) -> None:
-    """Both statistics, over the edge of the region: never above the twin, and below by less than 2%."""
+def test_a_threshold_proves_what_its_slow_twin_does(
+    found: int, above: int, rank: int, below: int, splits: int, slack: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both statistics, over the edge of the region: never above the twin, and with many splits below by less than 2%."""
+    monkeypatch.setattr(_audit_bounds, "SPLITS", splits)
     side = _audit_bounds._Side(np.array([rank]), np.array([found]), above, below)
     low, high = side.rates(side.found, 0.01)
     edge = np.array(slow_rates(found, above, rank, below, 0.01))
-    for statistic in (lambda true, false: true / false, lambda true, false: special.ndtri(true) - special.ndtri(false)):
+    for both in (np.divide, lambda true, false: special.ndtri(true) - special.ndtri(false)):
+        statistic: Callable[[Floats, Floats], Floats] = both
         fast, slow = np.min(statistic(low[0], high[0])), np.min(statistic(edge[:, 0], edge[:, 1]))
-        assert fast <= slow + 1e-3 * abs(slow) if np.isfinite(slow) else fast == slow
-        assert not np.isfinite(slow) or fast >= slow - 0.02 * abs(slow) - 1e-2
+        assert fast == slow or slow - slack * max(1.0, abs(slow)) <= fast <= slow + 1e-3 * abs(slow)
+
+
+def test_every_share_and_every_threshold_pays_its_part_of_the_error() -> None:
+    """The ceilings of 1,000 canaries: 500 guesses of three shares, and the best of five thresholds on each of two sides, or of one."""
+    scores, member = np.arange(1000, dtype=float), np.arange(1000) >= 500
+    alone = 1 - 0.05 / len(_audit_bounds.FRACTIONS)
+    assert one_run_bound(scores, member, 0.0, 0.95).ceiling == pytest.approx(special.logit((1 - alone) ** (1 / 500)), rel=1e-5)
+    assert one_run_fdp_bound(scores, member, DELTA, 0.95).ceiling == one_run_fdp_bound(scores, member, DELTA, alone, (0.5,)).ceiling
+    side = _audit_bounds._Side.of(scores[member], scores[~member])
+    assert list(side.ranks) == [1, 4, 14, 53, 200]
+    low, high = side.rates(side.all_found, 0.05 / 10)
+    assert clopper_pearson_bound(scores, member, DELTA, 0.95).ceiling == pytest.approx(np.log(np.max(np.min((low - DELTA) / high, axis=1))))
+    low, high = side.rates(side.all_found, 0.05 / 5)
+    most = np.max(np.min(special.ndtri(low) - special.ndtri(high), axis=1))
+    assert gdp_bound(scores, member, DELTA, 0.95).ceiling == pytest.approx(epsilon_of_gaussian(most, DELTA))
 
 
 @settings(deadline=None)
@@ -190,14 +210,23 @@ def test_a_threshold_proves_what_its_slow_twin_does(found: int, above: int, rank
 def test_ties_never_raise_a_bound(pool: tuple[Floats, Bools], seed: int) -> None:
     """Whatever breaks them, blind to who is a member or not."""
     scores, member = pool
-    broken = scores + np.random.default_rng(seed).permutation(len(scores)) * 1e-3
-    helped = scores + 1e-3 * member
+    draw = np.random.default_rng(seed)
     for bound in BOUNDS:
         tied = bound(scores, member, DELTA, 0.8)
-        for other in (broken, helped):
-            found = bound(other, member, DELTA, 0.8)
+        for broken in (scores + draw.permutation(len(scores)) * 1e-3, scores + 1e-3 * member):
+            found = bound(broken, member, DELTA, 0.8)
             assert tied.epsilon <= found.epsilon + 1e-9 and tied.ceiling == found.ceiling
-        assert tied.epsilon <= bound(scores - 1e-3 * member, member, DELTA, 0.8).epsilon + 1e-9
+
+
+@pytest.mark.parametrize("bound", BOUNDS, ids=lambda bound: bound.__name__)
+def test_ties_are_decided_against_the_auditor_in_any_order(bound: Bound) -> None:
+    """Scores of which a fifth are alike, so that the guesses of either kind end within a tie."""
+    scores, member = normal_scores(2.0, 300, 300, 0)
+    scores = np.round(scores)
+    worst, best = bound(scores - 1e-3 * member, member, DELTA, 0.95), bound(scores + 1e-3 * member, member, DELTA, 0.95)
+    assert 0 < worst.epsilon < best.epsilon
+    for order in (np.arange(600), np.arange(600)[::-1], np.random.default_rng(0).permutation(600)):
+        assert bound(scores[order], member[order], DELTA, 0.95) == worst
 
 
 @pytest.mark.parametrize("bound", BOUNDS, ids=lambda bound: bound.__name__)
@@ -252,9 +281,12 @@ def test_noise_removed_is_flagged(bound: Bound, claimed: float) -> None:
 
 @pytest.mark.parametrize(("mu", "claimed"), [(1.0, 0.5), (2.0, 1.0)])
 def test_noise_halved_is_flagged_by_gdp_and_not_by_one_run(mu: float, claimed: float) -> None:
-    """1,000 canaries, twenty fixed draws; one run has not the power, as the reference says."""
+    """1,000 canaries, twenty fixed draws; one run has not the power, as the reference says.
+
+    Of true claims GDP may flag one in twenty: six of twenty would be a false alarm of 3e-4.
+    """
     claim = epsilon_of_gaussian(claimed, DELTA)
     draws = [normal_scores(mu, 500, 500, seed) for seed in range(20)]
     assert all(gdp_bound(*draw, DELTA, 0.95).epsilon > claim for draw in draws)
     assert np.median([one_run_bound(*draw, DELTA, 0.95).epsilon for draw in draws]) < claim
-    assert not any(gdp_bound(*normal_scores(claimed, 500, 500, seed), DELTA, 0.95).epsilon > claim for seed in range(20))
+    assert sum(gdp_bound(*normal_scores(claimed, 500, 500, seed), DELTA, 0.95).epsilon > claim for seed in range(20)) < 6
