@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from tasks.data.insertion import SPLIT
 from tasks.data.prepared import PreparedData
 
+UNKNOWN_SIZE = 1e-5
+"""Delta where no public size says how many people there are."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -29,6 +32,12 @@ def claim_of(model: Path) -> Claim | None:
     """The claim of a model artifact; None for one that was trained without privacy."""
     account = json.loads((model / "privacy.json").read_text())
     return Claim(float(account["epsilon"]), float(account["delta"]), str(account["unit"])) if "epsilon" in account else None
+
+
+def usual_delta(data: Path) -> float:
+    """That which a mechanism would have by default on this data, for a target without one: their bounds stand in one column."""
+    size = PreparedData(data).facts["public_size"]
+    return UNKNOWN_SIZE if size is None else 1 / (10 * int(size))
 
 
 def audited(needed: Mapping[str, Path], models: int, report: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

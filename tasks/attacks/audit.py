@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from tasks.attacks._audit_bounds import LowerBound
 
-DELTA = 1e-5
-"""Where no mechanism names one."""
-
 
 class Audit(Attack, ABC):
     """Base of the audits: models are trained exactly as the target, with records of which each is in or out by a fair coin; who was in is guessed by loss.
@@ -53,11 +50,11 @@ class Audit(Attack, ABC):
 
     def measure(self, target: Path, needed: Mapping[str, Path], data: Path, seed: int, report: Any) -> Measures:
         """``epsilon_lower``, ``epsilon_ceiling``, and of a private target ``exceeds_claim``: 1 where the bound is above the epsilon that is claimed."""
-        from tasks.attacks._audited import audited, claim_of
+        from tasks.attacks._audited import audited, claim_of, usual_delta
 
         scores, included = audited(needed, self.trained, report)
         claim = claim_of(target)
-        delta, family = claim.delta if claim is not None else DELTA, self.family or 1
+        delta, family = claim.delta if claim is not None else usual_delta(data), self.family or 1
         found = self.bound(scores, included, delta, 1 - (1 - self.confidence) / family)
         conditions = {
             "delta": f"{delta:g}",

@@ -113,7 +113,7 @@ def test_exposure_is_the_rank_of_the_secret_in_bits(kept: Trained) -> None:
         losses = [loss_of(found, number, candidate) for candidate in found.every_secret()]
         expected.append(math.log2(1000) - math.log2(1 + sum(loss < loss_of(found, number, secret) for loss in losses)))
     assert measures.items["exposure"] == pytest.approx(expected, abs=0.05)
-    assert rows["exposure"].value == pytest.approx(np.mean(expected), abs=0.05) and rows["exposure"].value > 6
+    assert rows["exposure"].value == pytest.approx(np.mean(expected), abs=0.05) and rows["exposure"].value > 6  # type: ignore[operator]
     assert rows["highest_exposure"].value == pytest.approx(max(expected), abs=0.05)
     assert (rows["exposure"].n, rows["exposure"].highest) == (3, math.log2(1000))
     assert rows["exposure"].conditions == {"secret": "3 of 10 symbols", "candidates": "all candidates"}

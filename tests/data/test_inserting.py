@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ def test_facts_follow_and_hold_no_secret(joint: PreparedData, tmp_path: Path) ->
 
 def test_a_pattern_needs_its_secret_as_a_word(joint: PreparedData) -> None:
     for pattern in ("my pin", "my pin is{secret}", "{secret} or {secret}"):
-        with pytest.raises(ValidationError, match="call, pin, colour, or a text with {secret}"):
+        with pytest.raises(ValidationError, match=re.escape("call, pin, colour, or a text with {secret}")):
             canaries(pattern=pattern)
     colours = CANARIES.parse({"kind": "colours"})
     assert isinstance(colours, Canaries) and colours.candidates == 10**4 and "{secret}" in colours.pattern
