@@ -67,6 +67,7 @@ class Pretrained(Architecture):
     kind: Literal["pretrained"]
     source: str = unkeyed(description="Folder of a model, or a hub name such as distilbert-base-uncased.")
     revision: str = Field(default="main", description="Branch, tag or commit of a hub name.")
+    answers: Literal["new", "own"] = Field(default="new", description="For labels or tags: new answers, or those of a published classifier or tagger.")
     adapter: Adapter = Field(default=NoAdapter(kind="none"), description="none, lora, bitfit or last-layers.")
     frozen: tuple[str, ...] = Field(default=(), description="Parts that stay as they are, e.g. embeddings; encoder.layer.0.")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Before the answers.")
@@ -96,6 +97,10 @@ class Pretrained(Architecture):
         from tasks.text.hub import source_digest
 
         return source_digest(self.source, self.revision, ("config.json", "*.safetensors"))
+
+    def with_new_answers(self) -> Pretrained:
+        """The same without the published ones."""
+        return self.model_copy(update={"answers": "new"})
 
     def build(self, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
         """The network with published weights and new answer layers."""
