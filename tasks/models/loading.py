@@ -1,8 +1,7 @@
-"""A published or recorded model as it is, as a model artifact: nothing is trained."""
+"""A published or recorded model as it is, as a model artifact: nothing is trained. Of a recorded one the facts stay: its guarantee, who was in its data."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,9 @@ from typing import Any
 from tasks.core.fingerprint import digest
 from tasks.core.step import StepRun
 from tasks.models._pretrained import ANSWER, own_labels
-from tasks.models.artifact import load_model, save_model
+from tasks.models.ability import ABILITY_OF_TASK
+from tasks.models.artifact import open_model, read_facts, save_model
+from tasks.models.finding import artifact_in
 from tasks.models.model import Model, ModelError, Started, TaskShape
 
 READ_AS = {"encoder": "encoder", "masked-lm": "mlm", "causal-lm": "lm", "classifier": "intent", "tagger": "tagging"}
@@ -28,16 +29,23 @@ HEADS = {
 def write_loaded(model: Model, read_as: str, inputs: Mapping[str, Path], run: StepRun) -> None:
     """Write the artifact. Raises ModelError where the model cannot be read as asked."""
     run.report.progress(0, 1, "loading")
-    if "base" in inputs:
-        loaded = load_model(inputs["base"], "cpu")
-        started, shape = Started(loaded.model, loaded.encoder, loaded.network), loaded.shape
-        privacy = json.loads((inputs["base"] / "privacy.json").read_text())
-        told = json.loads((inputs["base"] / "data.json").read_text())
-        data = _facts(shape, str(told.get("digest", "unknown")))
+    recorded = inputs.get("base") or artifact_in(Path(model.source).expanduser())  # type: ignore[attr-defined]
+    if recorded is not None:
+        started, shape = _recorded(recorded, read_as)
+        privacy, told = read_facts(recorded / "privacy.json"), read_facts(recorded / "data.json")
+        data = {**_facts(shape, str(told.get("digest", "unknown"))), **told}
     else:
         started, shape = _published(model, read_as, inputs)
         privacy, data = {"guarantee": "none"}, _facts(shape, str(model.content_digest()))
     save_model(run.folder, started, shape, privacy, data)
+
+
+def _recorded(artifact: Path, read_as: str) -> tuple[Started, TaskShape]:
+    """The model of an artifact, as it is."""
+    loaded = open_model(artifact)
+    if read_as not in ("auto", *ABILITY_OF_TASK.get(loaded.shape.task, ()), *(("tagger",) if loaded.shape.slots else ())):
+        raise ModelError(f"the recorded model was trained for task '{loaded.shape.task}': it has no trained answers as {read_as}")
+    return Started(loaded.model, loaded.encoder, loaded.network), loaded.shape
 
 
 def _published(model: Any, read_as: str, inputs: Mapping[str, Path]) -> tuple[Started, TaskShape]:
@@ -72,7 +80,7 @@ def _published_as(config: Any) -> str:
 
 
 def _facts(shape: TaskShape, content: str) -> dict[str, Any]:
-    """The facts of no data: what it was trained on is not known here."""
+    """The facts of no data: what a published model was trained on is not known here."""
     answers: dict[str, Any] = {"labels": list(shape.labels), "slots": list(shape.slots)}
     nothing: dict[str, Any] = {"counts": {}, "groups": {}, "users": {}, "columns": [], "split_digests": {}, "source": {}}
     said = {"kind": "not known here", "task": shape.task, "digest": digest(["loaded", content]), "public_size": None, "attack_holdout": 0, "population": None}
