@@ -17,7 +17,7 @@ TESTED = "test"
 
 def data_used(facts: Mapping[str, Any]) -> tuple[DataUsed, ...]:
     """From the facts of prepared data (``data.json``), which hold counts and names of groups and labels, never a text."""
-    if not facts["counts"]:  # a model that was loaded: its data is not known here
+    if not facts["split_digests"]:  # a model that was loaded: its data was not read here
         return ()
     source_type, source = _source(facts)
     columns = {name: "array" if name in LISTS else "string" for name in facts["columns"]}

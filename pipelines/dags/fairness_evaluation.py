@@ -23,7 +23,7 @@ def trial_graph(graph: Graph, study: FairnessEvaluationStudy, seed: int, label: 
 
 
 def model_of(graph: Graph, study: FairnessEvaluationStudy, seed: int, label: str, imported: Mapping[str, Node]) -> tuple[Node, Node]:
-    """The data and the model artifact: trained here, or loaded, where the artifact itself says that its data is not known."""
+    """The data and the model artifact: trained here, or loaded, where the artifact itself says what is known of its data."""
     entry = study.entry
     inputs = model_inputs(graph, entry.model, imported, label)
     if entry.data is None:

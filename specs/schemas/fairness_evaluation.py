@@ -17,6 +17,7 @@ from tasks.core.component import OneOf
 from tasks.core.measures import FineTuned, Predictions
 from tasks.data.dataset import DATASETS, Dataset
 from tasks.fairness.metric import FAIRNESS, FairnessMetric
+from tasks.models.ability import ReadAs
 from tasks.models.model import LOADED, MODELS, Model
 from tasks.training.training import Training
 from tasks.utility.metric import UTILITY, UtilityMetric
@@ -37,7 +38,7 @@ class ModelEntry(Block):
     family: str = Field(default_factory=_family, max_length=64, description="Models that are alike count less than strangers in a correlation.")
     data: Annotated[Dataset, OneOf(DATASETS)] | None = Field(default=None, description="What it is trained on here, task lm, mlm or intent.")
     training: Training = Field(default_factory=Training, description="How, where it is trained here.")
-    read_as: Literal["auto", "encoder", "masked-lm", "causal-lm"] = Field(default="auto", description="What a published model is read as.")
+    read_as: ReadAs = Field(default="auto", description="What a published model is read as.")
 
     @model_validator(mode="after")
     def _loaded_or_trained(self) -> ModelEntry:

@@ -15,7 +15,7 @@ from tasks.core.seeds import torch_generator
 from tasks.data._canaries import Canary
 from tasks.models.batches import encode_split
 from tasks.models.losses import per_example_loss
-from tasks.models.model import ModelError
+from tasks.models.model import ModelError, Relaxable
 
 if TYPE_CHECKING:
     from tasks.attacks.attacks.canary_inversion import CanaryInversion
@@ -41,8 +41,8 @@ class Places:
 
 def invert(attack: CanaryInversion, hunted: Hunted, seed: int, report: Any) -> list[Secret]:
     """A guess at each canary's secret; a token that is no symbol reads as ''. Raises ModelError for a network that takes no mixtures of words."""
-    network: Any = hunted.loaded.network.eval()
-    if not hasattr(network, "answers"):
+    network = hunted.loaded.network.eval()
+    if not isinstance(network, Relaxable):
         raise ModelError(f"canary-inversion: a model of kind '{hunted.loaded.model.kind}' takes no mixtures of words: attack it by canary-completion")
     for parameter in network.parameters():
         parameter.requires_grad_(False)

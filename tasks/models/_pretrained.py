@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,15 @@ from torch import nn
 
 from tasks.core.seeds import torch_seeded
 from tasks.models._heads import heads_of
-from tasks.models._transformers import CausalNetwork, EncoderNetwork, MaskedNetwork
+from tasks.models._transformers import AnsweringNetwork, CausalNetwork, EncoderNetwork, LastTokenNetwork
 from tasks.models.model import ModelError, TaskShape
 
 if TYPE_CHECKING:
     from tasks.text.tokenizer import TextEncoder
 
 BODY = "body"
+ANSWER = {"intent": "intent", "tagging": "slots"}
+"""What a published model's own labels are under, by task."""
 
 
 def pretrained_network(block: Any, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
@@ -33,7 +36,7 @@ def rebuilt_network(block: Any, shape: TaskShape, folder: Path) -> nn.Module:
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder / BODY)
-    body: nn.Module = _maker(shape).from_config(config, dtype=torch.float32)
+    body: nn.Module = _maker(block, shape).from_config(config, dtype=torch.float32)
     return _finished(block, shape, body)
 
 
@@ -45,23 +48,51 @@ def save_body(network: nn.Module, folder: Path) -> None:
 
 
 def _published(block: Any, shape: TaskShape) -> nn.Module:
-    """In fp32 whatever it was published in: half-precision weights would lose small updates, and do not fit new answer layers."""
+    """In fp32 whatever it was published in: half-precision weights would lose small updates, and do not fit new answer layers. Raises ModelError."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    safe = {"use_safetensors": True, "trust_remote_code": False}
+    safe = {"use_safetensors": True, "trust_remote_code": False, "output_loading_info": True}
+    maker = _maker(block, shape)
     try:
-        body: nn.Module = _maker(shape).from_pretrained(block.source, revision=block.revision, dtype=torch.float32, **safe)
+        body, told = maker.from_pretrained(block.source, revision=block.revision, dtype=torch.float32, **safe)
     except Exception as error:
         raise ModelError(f"model {block.source}: {str(error).strip().splitlines()[0][:200]}") from error
-    return body
+    if block.answers == "own":
+        _check_own(block, shape, body.config, told["missing_keys"])
+    found: nn.Module = body
+    return found
 
 
-def _maker(shape: TaskShape) -> Any:
-    """The library's class of bodies for a task."""
-    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
+def _maker(block: Any, shape: TaskShape) -> Any:
+    """The library's class of bodies for a task. Raises ModelError where a published model has no answers to it."""
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
-    return {"lm": AutoModelForCausalLM, "mlm": AutoModelForMaskedLM}.get(shape.task, AutoModel)
+    makers = {"lm": AutoModelForCausalLM, "mlm": AutoModelForMaskedLM}
+    if block.answers == "own":
+        makers |= {"intent": AutoModelForSequenceClassification, "tagging": AutoModelForTokenClassification}
+        if shape.task not in makers:
+            raise ModelError(f"model.answers: a published model has no answers of its own for task '{shape.task}': take new ones")
+    return makers.get(shape.task, AutoModel)
+
+
+def own_labels(config: Any) -> tuple[str, ...]:
+    """What a published classifier or tagger answers with, in the order of its logits; nothing where that is not one label of several, but numbers or
+    many labels at once."""
+    labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
+    one = config.problem_type in (None, "single_label_classification") and 1 < len(labels) == len(set(labels))
+    return labels if one else ()
+
+
+def _check_own(block: Any, shape: TaskShape, config: Any, missing: Iterable[str]) -> None:
+    """Raises ModelError where the published answers are none, or not the task's."""
+    lacking = sorted(missing)
+    if lacking:
+        raise ModelError(f"model {block.source}: it was published without trained answers for task '{shape.task}' ({lacking[0]} is missing)")
+    own, labels = own_labels(config), shape.labels or shape.slots
+    if shape.task in ANSWER and own != labels:
+        said = ", ".join(own[:5]) or "numbers, or many labels at once"
+        raise ModelError(f"model {block.source}: it answers with {said}; the data has {', '.join(labels[:5])}: the labels and their order must be the same")
 
 
 def _check_sizes(block: Any, body: nn.Module, encoder: TextEncoder) -> None:
@@ -101,7 +132,11 @@ def _finished(block: Any, shape: TaskShape, body: nn.Module) -> nn.Module:
 def _network(block: Any, shape: TaskShape, body: nn.Module, hidden_size: int, first: int) -> nn.Module:
     if shape.task == "lm":
         return CausalNetwork(body)
-    return MaskedNetwork(body, first) if shape.task == "mlm" else EncoderNetwork(body, heads_of(shape, hidden_size, block.dropout), first)
+    if shape.task == "mlm":
+        return AnsweringNetwork(body, "mlm", first)
+    if block.answers == "new":
+        return EncoderNetwork(body, heads_of(shape, hidden_size, block.dropout), first)
+    return LastTokenNetwork(body) if shape.task == "intent" and hasattr(body, "score") else AnsweringNetwork(body, ANSWER[shape.task], first)
 
 
 def _adapted(block: Any, body: nn.Module) -> nn.Module:
@@ -112,7 +147,7 @@ def _adapted(block: Any, body: nn.Module) -> nn.Module:
     config = LoraConfig(r=adapter.rank, lora_alpha=adapter.alpha, lora_dropout=adapter.dropout, target_modules=targets)
     with warnings.catch_warnings():  # peft reads a name that transformers renamed, and tells that it sets GPT-2's layout by itself
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
-        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False", category=UserWarning)
+        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to", category=UserWarning)
         adapted: nn.Module = get_peft_model(body, config)
     return adapted
 

@@ -56,14 +56,18 @@ class EncoderNetwork(nn.Module):
         return self.eraser(found) if self.eraser is not None else found
 
 
-class MaskedNetwork(nn.Module):
-    """A published masked language model with its own answers: logits ``mlm`` (B, L, V). ``whole_mask``, ``first_position``: see EncoderNetwork."""
+class AnsweringNetwork(nn.Module):
+    """A published model with its own answers, under one name: logits ``mlm`` (B, L, V), ``intent`` (B, C) or ``slots`` (B, L, S).
+
+    ``whole_mask``, ``first_position``: see EncoderNetwork.
+    """
 
     whole_mask = False
 
-    def __init__(self, body: nn.Module, first_position: int = 0) -> None:
+    def __init__(self, body: nn.Module, answer: str, first_position: int = 0) -> None:
         super().__init__()
         self.body = body
+        self.answer = answer
         self.first_position = first_position
 
     def vectors(self, input_ids: Tensor) -> Tensor:
@@ -76,16 +80,58 @@ class MaskedNetwork(nn.Module):
         return found
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
-        """Logits of the token at each place."""
-        return {"mlm": self._ask(attention_mask, position_ids, input_ids=input_ids).logits}
+        """Its logits."""
+        return {self.answer: self._ask(attention_mask, position_ids, input_ids=input_ids).logits}
 
     def answers(self, vectors: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
         """The same of any vectors (B, L, D)."""
-        return {"mlm": self._ask(attention_mask, position_ids, inputs_embeds=vectors).logits}
+        return {self.answer: self._ask(attention_mask, position_ids, inputs_embeds=vectors).logits}
 
     def _ask(self, attention_mask: Tensor, position_ids: Tensor, **tokens: Any) -> Any:
         mask = _whole_mask(attention_mask, causal=False) if self.whole_mask else attention_mask
         return self.body(attention_mask=mask, position_ids=position_ids + self.first_position, **tokens)
+
+
+class LastTokenNetwork(nn.Module):
+    """A published decoder that classifies a text by the state of its last token: logits ``intent`` (B, C).
+
+    The library finds the last token by the id of padding, and not at all where it is given vectors; here the mask tells it.
+    """
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def vectors(self, input_ids: Tensor) -> Tensor:
+        """(B, L, D) of ids (B, L)."""
+        return _vectors(self.body, input_ids)
+
+    def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
+        """(B, L, H) of the last layer."""
+        return self._states(attention_mask, position_ids, input_ids=input_ids)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
+        """Its logits."""
+        return self._told(attention_mask, position_ids, input_ids=input_ids)
+
+    def answers(self, vectors: Tensor, attention_mask: Tensor, position_ids: Tensor) -> dict[str, Tensor]:
+        """The same of any vectors (B, L, D)."""
+        return self._told(attention_mask, position_ids, inputs_embeds=vectors)
+
+    def _told(self, attention_mask: Tensor, position_ids: Tensor, **tokens: Tensor) -> dict[str, Tensor]:
+        states = self._states(attention_mask, position_ids, **tokens)
+        last = attention_mask.sum(dim=1) - 1
+        return {"intent": self._own.score(states[torch.arange(len(states), device=last.device), last])}
+
+    def _states(self, attention_mask: Tensor, position_ids: Tensor, **tokens: Tensor) -> Tensor:
+        found: Tensor = self._own.base_model(attention_mask=attention_mask, position_ids=position_ids, use_cache=False, **tokens).last_hidden_state
+        return found
+
+    @property
+    def _own(self) -> Any:
+        """The library's model, inside its adapters where it has some."""
+        body: Any = self.body
+        return body.get_base_model() if hasattr(body, "get_base_model") else body
 
 
 class CausalNetwork(nn.Module):

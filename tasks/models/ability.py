@@ -7,6 +7,9 @@ from typing import Literal
 Ability = Literal["encoder", "masked-lm", "causal-lm", "classifier"]
 """encoder: states of words and texts. masked-lm: the probability of a hidden token. causal-lm: of the next one. classifier: of labels."""
 
+ReadAs = Literal["auto", "encoder", "masked-lm", "causal-lm", "classifier", "tagger"]
+"""What a published model is read as: for its states alone, or with the answers that it was published with."""
+
 ABILITY_OF_TASK: dict[str, tuple[Ability, ...]] = {
     "intent": ("encoder", "classifier"),
     "joint": ("encoder", "classifier"),

@@ -65,5 +65,33 @@ def load_model(folder: Path, device: str) -> LoadedModel:
     return LoadedModel(model, encoder, network.to(device).eval(), shape, config)
 
 
+def open_model(artifact: Path) -> LoadedModel:
+    """The model of a folder that may hold anything, on the processor. Raises ModelError with what is wrong with it."""
+    from pydantic import ValidationError
+    from safetensors import SafetensorError
+
+    try:
+        return load_model(artifact, "cpu")
+    except ModelError:
+        raise
+    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:  # a broken file, an unknown kind, other weights
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        reason = " ".join(reason.split())[:200]
+        raise ModelError(f"{artifact}: its model cannot be loaded ({type(error).__name__}: {reason})") from error
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """A file of facts beside a model, none where it is absent. Raises ModelError for one that cannot be read."""
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read ({type(error).__name__})") from error
+    if not isinstance(found, dict):
+        raise ModelError(f"{path}: not an object of facts")
+    return found
+
+
 def _write(path: Path, values: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n")

@@ -32,16 +32,17 @@ class Continued(Model):
         loaded = load_model(inputs["base"], "cpu")
         if loaded.shape == shape:
             return Started(loaded.model, loaded.encoder, loaded.network)
-        if shape.task not in loaded.model.tasks:
-            raise ModelError(f"a model of kind '{loaded.model.kind}' does not serve task '{shape.task}'; it serves {', '.join(loaded.model.tasks)}")
+        model = loaded.model.with_new_answers()
+        if shape.task not in model.tasks:
+            raise ModelError(f"a model of kind '{model.kind}' does not serve task '{shape.task}'; it serves {', '.join(model.tasks)}")
         with torch_seeded(seed, "initialise"):
-            network = loaded.model.rebuild(shape, loaded.encoder, inputs["base"], seed)
+            network = model.rebuild(shape, loaded.encoder, inputs["base"], seed)
         if (eraser := getattr(loaded.network, "eraser", None)) is not None:
             erase(network, eraser.matrix, eraser.shift)
         lacking = body(network).load_state_dict(body(loaded.network).state_dict(), strict=False).missing_keys
         if any(not name.startswith("pooler.") for name in lacking):  # a pooler is made by some libraries' bodies, and nothing reads it
-            raise ModelError(f"the body of this '{loaded.model.kind}' cannot be carried over from task '{loaded.shape.task}' to '{shape.task}'")
-        return Started(loaded.model, loaded.encoder, network)
+            raise ModelError(f"the body of this '{model.kind}' cannot be carried over from task '{loaded.shape.task}' to '{shape.task}'")
+        return Started(model, loaded.encoder, network)
 
 
 def body(network: nn.Module) -> nn.Module:

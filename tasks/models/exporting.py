@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from tasks.models.artifact import LoadedModel, load_model, save_model
-from tasks.models.model import ModelError, Started
+from tasks.models.artifact import LoadedModel, open_model, read_facts, save_model
+from tasks.models.finding import EXPORTED
+from tasks.models.model import Started
 
 if TYPE_CHECKING:
     from torch import nn
 
-ARTIFACT, CARD, HEADS = "assay", "README.md", "heads.safetensors"
+CARD, HEADS = "README.md", "heads.safetensors"
 MARKS = {"pad_token": ("[PAD]", "<pad>"), "cls_token": ("[CLS]",), "sep_token": ("[SEP]",), "mask_token": ("[MASK]", "<mask>")}
 
 
@@ -77,10 +78,10 @@ def export_model(artifact: Path, folder: Path, origin: Origin | None = None) -> 
     """
     from tasks.models._card import card
 
-    loaded = _loaded(artifact)
-    privacy, environment = _facts(artifact / "privacy.json"), _facts(artifact / "environment.json")
-    data = without_ids(_facts(artifact / "data.json"))
-    _keep_artifact(loaded, privacy, data, folder / ARTIFACT)
+    loaded = open_model(artifact)
+    privacy, environment = read_facts(artifact / "privacy.json"), read_facts(artifact / "environment.json")
+    data = without_ids(read_facts(artifact / "data.json"))
+    _keep_artifact(loaded, privacy, data, folder / EXPORTED)
     body = _body(loaded)
     if body is not None:
         _write_body(loaded, body, folder)
@@ -106,33 +107,6 @@ def without_places(value: Any) -> Any:
     if isinstance(value, str) and (value.startswith("~") or PurePath(value).is_absolute()):
         return PurePath(value).name
     return value
-
-
-def _loaded(artifact: Path) -> LoadedModel:
-    from pydantic import ValidationError
-    from safetensors import SafetensorError
-
-    try:
-        return load_model(artifact, "cpu")
-    except ModelError:
-        raise
-    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:  # a broken file, an unknown kind, other weights
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        reason = " ".join(reason.split())[:200]
-        raise ModelError(f"{artifact}: its model cannot be loaded ({type(error).__name__}: {reason})") from error
-
-
-def _facts(path: Path) -> dict[str, Any]:
-    """A file of facts, none where it is absent. Raises ModelError for one that cannot be read."""
-    if not path.exists():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read ({type(error).__name__})") from error
-    if not isinstance(found, dict):
-        raise ModelError(f"{path}: not an object of facts")
-    return found
 
 
 def _keep_artifact(loaded: LoadedModel, privacy: Mapping[str, Any], data: Mapping[str, Any], folder: Path) -> None:

@@ -95,6 +95,10 @@ class Architecture(Model, ABC):
         encoder = self.tokenizer.build(inputs.get("tokenizer"))
         return Started(self, encoder, self.build(shape, encoder, seed))
 
+    def with_new_answers(self) -> Architecture:
+        """The block of the same body with other answers: itself, unless it says to keep the published ones."""
+        return self
+
     def checkpoint_activations(self, network: nn.Module) -> None:
         """Make the network run its blocks again in the backward pass instead of keeping what they computed. Raises ModelError where it cannot."""
         body: Any = getattr(network, "body", None)

@@ -56,7 +56,7 @@ RULES = (
         id="MODEL-03",
         when=_not_spelled,
         verdict="refuse",
-        sentence="model.characters needs tokens that are spelled words or parts of words: give model.tokenizer {kind: trained, ...} or {kind: pretrained, ...}",
+        sentence="the tokens of this tokenizer are no spelled words or parts of words: give model.tokenizer {kind: trained, ...} or {kind: pretrained, ...}",
         source="a bucket of the hashing tokenizer holds many words, and a token of bytes is a single character",
         path="model.characters",
     ),

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from tasks.core.component import OneOf
 from tasks.core.step import Step, StepConfig, StepRun
+from tasks.models.ability import ReadAs
 from tasks.models.model import MODELS, Model
 
 
@@ -31,7 +32,7 @@ class LoadConfig(StepConfig):
     """Which model, and what it is read as; ``auto``: what its configuration says."""
 
     model: Annotated[Model, OneOf(MODELS)]
-    read_as: Literal["auto", "encoder", "masked-lm", "causal-lm"] = "auto"
+    read_as: ReadAs = "auto"
 
 
 def load(config: LoadConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:

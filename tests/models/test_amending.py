@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import BertConfig, BertForMaskedLM
 
-from tasks.models._transformers import MaskedNetwork
+from tasks.models._transformers import AnsweringNetwork
 from tasks.models.amending import Affine, amendments, doubting, erase
 from tasks.models.artifact import LoadedModel, load_model, save_model
 from tasks.models.batches import network_inputs
@@ -199,7 +199,7 @@ def test_what_transformers_cannot_say_is_exported_as_the_artifact_alone(tmp_path
 
 def masked() -> nn.Module:
     config = BertConfig(vocab_size=30, hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, max_position_embeddings=12)
-    return MaskedNetwork(BertForMaskedLM(config))
+    return AnsweringNetwork(BertForMaskedLM(config), "mlm")
 
 
 @pytest.mark.parametrize("kind", ["masked", "linear", "bilstm"])

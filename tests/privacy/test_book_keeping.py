@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertForMaskedLM
 
-from tasks.models._transformers import MaskedNetwork
+from tasks.models._transformers import AnsweringNetwork
 from tasks.privacy.engine import UnseenWeight
 from tasks.privacy.engines import _layers
 from tests.models.samples import farthest
@@ -140,7 +140,7 @@ def test_a_bias_that_a_masked_head_lists_beside_its_decoder_counts_once() -> Non
     values = batch()
     values["targets"] = values.pop("slots").masked_fill(torch.arange(6) % 2 == 0, -100)
     values["position_ids"] = torch.arange(6).expand(5, 6)
-    assert same(MaskedNetwork(body).train(), values) < EXACT
+    assert same(AnsweringNetwork(body, "mlm").train(), values) < EXACT
 
 
 def test_a_layer_of_an_unknown_kind_is_told() -> None:

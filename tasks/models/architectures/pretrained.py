@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from tasks.core.component import unkeyed
+from tasks.core.fingerprint import digest
 from tasks.core.roots import check_source, is_path
+from tasks.models.finding import artifact_in
 from tasks.models.model import Architecture, TaskShape
 from tasks.text.tokenizer import TOKENIZERS
 
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from tasks.text.tokenizer import TextEncoder
+
+
+RECORDED = ("config.json", "labels.json", "data.json", "privacy.json", "*.safetensors", "tokenizer/*", "body/*")
+"""The files that a model artifact is."""
 
 
 class NoAdapter(BaseModel):
@@ -59,7 +65,10 @@ Adapter = Annotated[NoAdapter | Lora | BitFit | LastLayers, Field(discriminator=
 
 
 class Pretrained(Architecture):
-    """A Hugging Face model from a folder or a hub name. Only safetensors are read: other weight files can run code."""
+    """A Hugging Face model from a folder or a hub name. Only safetensors are read: other weight files can run code.
+
+    A study that loads models as they are also takes the folder of a model artifact or of an export (`assay export`), whatever its architecture.
+    """
 
     tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "lm", "mlm")
     transformer: ClassVar[bool] = True
@@ -67,6 +76,7 @@ class Pretrained(Architecture):
     kind: Literal["pretrained"]
     source: str = unkeyed(description="Folder of a model, or a hub name such as distilbert-base-uncased.")
     revision: str = Field(default="main", description="Branch, tag or commit of a hub name.")
+    answers: Literal["new", "own"] = Field(default="new", description="For labels or tags: new answers, or those of a published classifier or tagger.")
     adapter: Adapter = Field(default=NoAdapter(kind="none"), description="none, lora, bitfit or last-layers.")
     frozen: tuple[str, ...] = Field(default=(), description="Parts that stay as they are, e.g. embeddings; encoder.layer.0.")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Before the answers.")
@@ -85,7 +95,7 @@ class Pretrained(Architecture):
             return self
         folder = Path(self.source).expanduser()
         check_source(self.source, info)
-        if folder.is_dir() and not any(folder.glob("*.safetensors")):
+        if folder.is_dir() and artifact_in(folder) is None and not any(folder.glob("*.safetensors")):
             raise ValueError(f"source {self.source}: no *.safetensors there; other weight files are not read, since they can run code")
         if not folder.is_dir() and is_path(self.source):
             raise ValueError(f"source: no such folder: {self.source}")
@@ -95,7 +105,13 @@ class Pretrained(Architecture):
         """Digest of the model's files, or the hub's name and commit."""
         from tasks.text.hub import source_digest
 
-        return source_digest(self.source, self.revision, ("config.json", "*.safetensors"))
+        published = source_digest(self.source, self.revision, ("config.json", "*.safetensors"))
+        recorded = artifact_in(Path(self.source).expanduser())
+        return published if recorded is None else digest([published, source_digest(str(recorded), self.revision, RECORDED)])
+
+    def with_new_answers(self) -> Pretrained:
+        """The same without the published ones."""
+        return self.model_copy(update={"answers": "new"})
 
     def build(self, shape: TaskShape, encoder: TextEncoder, seed: int) -> nn.Module:
         """The network with published weights and new answer layers."""
