@@ -9,7 +9,18 @@ from specs.sweep import changed
 from tasks.attacks.blind import BLIND, BlindBaseline, BlindConfig
 from tasks.core.fingerprint import digest
 from tasks.core.graph import Graph, Node
-from tasks.core.measures import FineTuned, Measurement, Need, Predictions, PreparedOther, ReferenceModel, ShadowModels, TrainedOther, WordVectors
+from tasks.core.measures import (
+    FineTuned,
+    Measurement,
+    MechanismCheck,
+    Need,
+    Predictions,
+    PreparedOther,
+    ReferenceModel,
+    ShadowModels,
+    TrainedOther,
+    WordVectors,
+)
 from tasks.core.measuring import MEASURE, NEEDED, MeasureConfig
 from tasks.core.seeds import derive
 from tasks.data.dataset import DATASETS, Dataset
@@ -18,6 +29,7 @@ from tasks.models.model import MODELS, Model
 from tasks.models.steps import PREDICT, PredictConfig
 from tasks.privacy.mechanisms.none import NoPrivacy
 from tasks.text.steps import FIT_TOKENIZER, FIT_VECTORS, FitTokenizerConfig, FitVectorsConfig
+from tasks.training.mechanism_check import CHECK_MECHANISM, CheckConfig
 from tasks.training.steps import FINE_TUNE, TRAIN, FineTuneConfig, TrainConfig
 from tasks.training.training import Training
 
@@ -55,11 +67,7 @@ def measure(graph: Graph, measurement: Measurement, study: Any, seed: int, label
 
 def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: Train) -> list[tuple[str, Node]]:
     if isinstance(need, Predictions):
-        data, model = train(graph, study, seed, label)
-        read = data if need.data is None else prepare(graph, _dataset(need.data), seed, f"{need.label} {label}")
-        named = f"{need.label}/{need.split}" if need.data is not None else need.split
-        node = graph.add(PREDICT, PredictConfig(split=need.split), {"model": model, "data": read}, None, f"predict {named} {label}")
-        return [(f"predictions/{named}", node)]
+        return [_predictions(graph, need, study, seed, label, train)]
     if isinstance(need, BlindBaseline):
         data, _ = train(graph, study, seed, label)
         return [("blind", graph.add(BLIND, BlindConfig(), {"data": data}, seed, f"blind baseline {label}"))]
@@ -86,7 +94,24 @@ def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: 
         return [(f"vectors/{need.label}", vectors)]
     if isinstance(need, TrainedOther):
         return _trained_other(graph, need, seed, label)
+    if isinstance(need, MechanismCheck):
+        return [("mechanism", _mechanism_check(graph, need, study, seed, label, train))]
     raise TypeError(f"no step makes a need of type {type(need).__name__}")
+
+
+def _predictions(graph: Graph, need: Predictions, study: Any, seed: int, label: str, train: Train) -> tuple[str, Node]:
+    data, model = train(graph, study, seed, label)
+    read = data if need.data is None else prepare(graph, _dataset(need.data), seed, f"{need.label} {label}")
+    named = f"{need.label}/{need.split}" if need.data is not None else need.split
+    node = graph.add(PREDICT, PredictConfig(split=need.split), {"model": model, "data": read}, None, f"predict {named} {label}")
+    return f"predictions/{named}", node
+
+
+def _mechanism_check(graph: Graph, need: MechanismCheck, study: Any, seed: int, label: str, train: Train) -> Node:
+    """Beside the trial's own training: the same config, inputs and seed."""
+    _, model = train(graph, study, seed, label)
+    assert isinstance(model.config, TrainConfig)  # a rule refuses kinds that train otherwise
+    return graph.add(CHECK_MECHANISM, CheckConfig.of(model.config, need.steps), model.inputs, model.seed, f"check mechanism {label}")
 
 
 def _trained_other(graph: Graph, need: TrainedOther, seed: int, label: str) -> list[tuple[str, Node]]:
