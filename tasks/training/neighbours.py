@@ -18,7 +18,7 @@ from tasks.privacy.clip_rules.adaptive_quantile import Adapting
 from tasks.training.watched import Watched, apart, stretched
 
 STEPS = 256
-"""Of so many steps the draws of the other units are compared."""
+"""Of so many steps the draws of the other units are compared, though the training may have fewer: a rate that is a little off changes few draws."""
 ALONE = 256
 """The most contributions that are clipped each by itself."""
 TRIED = 8
@@ -61,7 +61,7 @@ def public_numbers(found: Watched) -> dict[str, Any]:
     gradient.kept = kept
     return {
         "the account": found.account.record(),
-        "the rate": schedule.rate,
+        "the rate": [schedule.rate, found.found.batches.per_epoch],
         "the number of steps": steps,
         "the divisor": gradient.divisor,
         "the deviation of the noise": [gradient.deviation(step) for step in range(schedule.steps)],
@@ -71,11 +71,11 @@ def public_numbers(found: Watched) -> dict[str, Any]:
 
 
 def others_draws(found: Watched, last: int) -> list[list[int]] | None:
-    """The units of each of the first steps without the last one; None where neighbours are of equal size, or a limit lets one push out another."""
+    """The units of each step without the last unit; None where neighbours are of equal size, or a limit lets one push out another."""
     mechanism = found.account.mechanism
     if mechanism.adjacency != "add-remove" or mechanism.truncated or mechanism.fixed_size:
         return None
-    drawn = (torch.unique(found.units[found.found.batches[step]]) for step in range(min(STEPS, found.account.schedule.steps)))
+    drawn = (torch.unique(found.units[found.found.batches[step]]) for step in range(STEPS))
     return [units[units < last].tolist() for units in drawn]
 
 
