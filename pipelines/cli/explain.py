@@ -12,7 +12,7 @@ def command(
 ) -> None:
     """Say what a soundness rule asks for, why, and on whose word.
 
-    Example: assay explain DATA-01
+    Example: assay explain DATA-02
     """
     from pipelines.cli.common import refuse_word
     from specs.soundness import all_rules

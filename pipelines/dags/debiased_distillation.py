@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from pipelines.dags.shared import measure, model_inputs, prepare, training_data
+from pipelines.dags.needs import measure
+from pipelines.dags.pieces import model_inputs, prepare, training_data
 from specs.schemas.debiased_distillation import DebiasedDistillationStudy
 from tasks.core.graph import Graph, Node, TrialGraph
 from tasks.distillation.steps import DISTIL, LESSONS, TEACH, DistilConfig, LessonsConfig, TeachConfig

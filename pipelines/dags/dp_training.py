@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from pipelines.dags.shared import measure, model_inputs, training_data
+from pipelines.dags.needs import measure
+from pipelines.dags.pieces import model_inputs, training_data
 from specs.schemas._trained import TrainedStudy
 from specs.schemas.dp_training import DpTrainingStudy
 from tasks.core.graph import Graph, Node, TrialGraph

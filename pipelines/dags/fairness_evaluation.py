@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from pipelines.dags.shared import measure, model_inputs, prepare
+from pipelines.dags.needs import measure
+from pipelines.dags.pieces import model_inputs, prepare
 from specs.schemas.fairness_evaluation import FairnessEvaluationStudy
 from tasks.core.graph import Graph, Node, TrialGraph
 from tasks.models.steps import LOAD, LoadConfig

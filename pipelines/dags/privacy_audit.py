@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from pipelines.dags import dp_training
-from pipelines.dags.shared import measure, model_inputs, prepare
+from pipelines.dags.needs import measure
+from pipelines.dags.pieces import model_inputs, prepare
 from specs.schemas.privacy_audit import PrivacyAuditStudy
 from tasks.core.graph import Graph, Node, TrialGraph
 from tasks.models.steps import LOAD, MEMBERS, LoadConfig, MembersConfig

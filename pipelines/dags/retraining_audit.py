@@ -6,7 +6,8 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.dags.shared import measure, model_inputs
+from pipelines.dags.needs import measure
+from pipelines.dags.pieces import model_inputs
 from specs.schemas.retraining_audit import RetrainingAuditStudy
 from tasks.core.graph import Graph, Node, TrialGraph
 from tasks.models.steps import LOAD, LoadConfig

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from tasks.core.graph import Graph, Node
 from tasks.core.measures import ShadowModels
@@ -10,8 +11,8 @@ from tasks.core.seeds import derive
 from tasks.training.stackable import why_not_stacked
 from tasks.training.steps import SHADOW, STACK, TRAIN, TRAIN_STACKED, ShadowConfig, TrainConfig, TrainStackedConfig
 
-if TYPE_CHECKING:
-    from pipelines.dags.shared import Train
+Train = Callable[[Graph, Any, int, str], tuple[Node, Node]]
+"""A kind's own training: (graph, study, seed, label) to (prepared data, model artifact)."""
 
 
 def shadow_models(graph: Graph, need: ShadowModels, study: Any, seed: int, label: str, train: Train) -> list[tuple[Node, Node]]:

@@ -207,6 +207,12 @@ class TrainedOther(Need):
     training: dict[str, Any]
 
 
+class MechanismCheck(Need):
+    """The training of the target looked at in its first ``steps`` steps: its noise, and what follows from how many records there are. Named ``mechanism``."""
+
+    steps: int
+
+
 class Measurement(Component, ABC):
     """Base of utility metrics, attacks and fairness metrics.
 

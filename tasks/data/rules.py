@@ -41,14 +41,6 @@ def _public_size_above_data(facts: Facts) -> bool:
 
 RULES = (
     Rule(
-        id="DATA-01",
-        when=lambda facts: bool(facts.get("attacks")) and not facts.get("data.attack_holdout"),
-        verdict="refuse",
-        sentence="attacks compare members with non-members of one pool: give data.attack_holdout and data.public_size",
-        source="measured: without any model, a TF-IDF classifier tells CLINC150 train from test with AUC 0.67, so such an attack measures the split",
-        path="data",
-    ),
-    Rule(
         id="DATA-02",
         when=lambda facts: facts.get("data.attack_holdout", 0) > facts.get("data.public_size", float("inf")),
         verdict="refuse",

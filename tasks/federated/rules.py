@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tasks.attacks.attack import compares_pools
 from tasks.core.rules import Facts, Rule
 from tasks.federated.correction import CORRECTIONS, Correction
 from tasks.federated.partition import PARTITIONS, Partition
@@ -132,7 +133,7 @@ RULES = (
     ),
     Rule(
         id="FED-08",
-        when=lambda facts: bool(facts.get("federation")) and bool(facts.get("attacks")),
+        when=lambda facts: bool(facts.get("federation")) and compares_pools(facts),
         verdict="label",
         sentence="members are all records that devices could have trained on: those of devices that were never asked are among them, and weaken the attack",
         source="the share of devices asked at least once is recorded as federated/coverage",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tasks.core.seeds import numpy_generator, torch_seeded
 from tasks.models.batches import Encoded
 from tasks.privacy.clip_rules.adaptive_quantile import Adapting
-from tasks.privacy.engine import Clipper, Shares
+from tasks.privacy.engine import Clipper, Piece, Shares
 from tasks.privacy.sharing import Sharing
 from tasks.training import ranks
 from tasks.training.gradients import autocast
@@ -74,14 +74,18 @@ class PrivateGradient:
         trained = self.clipper.trained
         sums = self.source(step, self.deviation(step)) if ranks.rank() == 0 else self.clipper.zeros()
         total = torch.zeros((), device=self.device)
-        for piece, (chosen, shares) in enumerate(self._pieces(indices, step)):
-            if piece % ranks.count() == ranks.rank():
-                total += self._add(chosen, shares, sums, step, piece).sum()
+        for piece in self.clipped(indices, step, sums):
+            total += piece.losses.sum()
         ranks.add_up([*sums.values(), total])
         for name, parameter in trained.items():
             parameter.grad = sums[name].div_(self.divisor).to(parameter.dtype)
         self._adapt(step)
         return total / len(indices) if len(indices) and self.tell_loss else None
+
+    def clipped(self, indices: Tensor, step: int, sums: dict[str, Tensor]) -> list[Piece]:
+        """Add the clipped contributions of a step to sums: of its pieces those of this process. Returns what each gave."""
+        pieces = enumerate(self._pieces(indices, step))
+        return [self._add(chosen, shares, sums, step, piece) for piece, (chosen, shares) in pieces if piece % ranks.count() == ranks.rank()]
 
     def deviation(self, step: int) -> float:
         """Of the noise on the sum."""
@@ -97,10 +101,10 @@ class PrivateGradient:
             rule.balance = float(balance)
             rule.move(float(numpy_generator(self.key, "count", step).standard_normal()), self.multipliers[step], self.divisor)
 
-    def _add(self, chosen: Tensor, shares: Shares | None, sums: dict[str, Tensor], step: int, piece: int) -> Tensor:
+    def _add(self, chosen: Tensor, shares: Shares | None, sums: dict[str, Tensor], step: int, piece: int) -> Piece:
         batch = self.encoded.batch(chosen, self.device, step)
         with torch_seeded(self.key, "forward", step, piece, self.device), autocast(self.device, self.precision):
-            return self.clipper.add(batch, sums, shares).losses
+            return self.clipper.add(batch, sums, shares)
 
     def _pieces(self, indices: Tensor, step: int) -> Iterator[tuple[Tensor, Shares | None]]:
         """Examples, of like length together, for less padding; a contribution of several is never cut."""

@@ -6,6 +6,7 @@ import re
 
 WORD = "[a-z0-9]+(_[a-z0-9]+)*"
 ATTACK = "auc|precision_at_1pct_fpr|tpr_at_1pct_fpr|tpr_at_01pct_fpr|blind_auc|auc_above_blind|epsilon_lower|epsilon_ceiling"
+MECHANISM = "noise_ratio|noise_p_value|sensitivity_ratio|violations"
 SPENT = "epsilon|delta|noise_multiplier|auc_ceiling|epsilon_study|epsilon_lifetime(/[A-Za-z0-9._-]+)?"
 UTILITY = "accuracy|macro_f1|slot_f1|exact_match|rouge_l|bits_per_byte|perplexity|distinct_n|loss"
 COST = (
@@ -20,7 +21,7 @@ STRATUM = "decile_(10|[1-9])|device_mean|device_worst_decile"
 DISPARITY = "difference|ratio|worst_group|spread|score|by_group/[A-Za-z0-9_.-]+"
 
 FAMILIES = {
-    "privacy": rf"{SPENT}|{WORD}/({ATTACK})|canary/(exposure|exact_match|hamming)",
+    "privacy": rf"{SPENT}|{WORD}/({ATTACK}|{MECHANISM})|canary/(exposure|exact_match|hamming)",
     "utility": rf"({UTILITY})(/({STRATUM}))?",
     "federated": FEDERATED,
     "fairness": rf"{WORD}(/{WORD}){{0,2}}/({DISPARITY})",

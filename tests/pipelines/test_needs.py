@@ -12,14 +12,17 @@ import pytest
 from safetensors.torch import load_file
 
 from pipelines.dags.dp_training import train
-from pipelines.dags.shared import measure
+from pipelines.dags.needs import measure
 from specs.loading import load_mapping
 from specs.schemas.dp_training import DpTrainingStudy
+from tasks.attacks.attack import ATTACKS, Attack
 from tasks.core.graph import Call, Graph, Node, with_inputs
 from tasks.core.measures import FineTuned, Layout, Measurement, Measures, Need, Predictions, PreparedOther, ReferenceModel, Row, ShadowModels, TrainedOther
 from tasks.core.store import Store, open_store
 from tasks.models.model import TaskShape
 from tasks.runtime.execution import execute
+from tasks.training.mechanism_check import CheckConfig
+from tasks.training.steps import TrainConfig
 
 STUDY = {
     "kind": "dp-training",
@@ -121,6 +124,49 @@ def test_equal_needs_share_their_work(study: DpTrainingStudy, made: tuple[Store,
     assert len(graph.nodes) == before + 1
     measure(graph, TwoShadows(kind="two-shadows", shadows=3), study, 3, "target", training)
     assert len(graph.nodes) == before + 4  # one more pool, one more model, one more measurement
+
+
+def mechanism(graph: Graph, **changes: Any) -> Node:
+    """The measurement of a private trial's mechanism."""
+    private = load_mapping({**STUDY, "privacy": {"kind": "dp-sgd", "noise_multiplier": 1.0}, **changes}).study
+    attack = ATTACKS.parse({"kind": "mechanism", "steps": 2})
+    assert isinstance(private, DpTrainingStudy) and isinstance(attack, Attack)
+    return measure(graph, attack, private, 3, "target", partial(train, imported={}))
+
+
+def test_a_mechanism_is_checked_beside_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step more, on what the training stands on; the numbers come from it and from the model's record."""
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    store, graph = open_store(str(tmp_path / "store")), Graph()
+    node = mechanism(graph)
+    model, check = node.inputs["model"], node.inputs["needed/mechanism"]
+    assert sorted(node.inputs) == ["data", "model", "needed/mechanism"] and [one.step.name for one in graph].count("check-mechanism") == 1
+    assert check.inputs == model.inputs and check.seed == model.seed and isinstance(check.config, CheckConfig)
+    assert check.config.trial == model.config and check.config.steps == 2
+    for one in with_inputs([node]):
+        inputs = {name: needed.key for name, needed in one.inputs.items()}
+        assert execute(Call(one.step, one.config, inputs, one.seed, one.key, one.label, one.shape, "cpu", None, store.url, ""))
+    rows = {row.name.rsplit("/")[-1]: row for row in Measures.load_rows(store.open(node.key))}
+    assert (
+        rows["violations"].value == 0
+        and rows["violations"].reason is None
+        and set(rows)
+        == {
+            "noise_ratio",
+            "noise_p_value",
+            "sensitivity_ratio",
+            "violations",
+        }
+    )
+
+
+def test_the_check_of_a_secret_training_is_not_secret_and_is_shared_by_submissions() -> None:
+    found = [mechanism(Graph(submission=name), randomness="secret") for name in ("first", "second")]
+    models, checks = ([node.inputs[name] for node in found] for name in ("model", "needed/mechanism"))
+    assert models[0].key != models[1].key and checks[0].key == checks[1].key
+    config = checks[0].config
+    assert isinstance(config, CheckConfig) and isinstance(models[0].config, TrainConfig)
+    assert (config.trial.randomness, models[0].config.randomness) == ("reproducible", "secret") and checks[0].step.charge is None
 
 
 class OtherData(Measurement):

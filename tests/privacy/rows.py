@@ -160,7 +160,7 @@ FAMILIES: Mapping[str, Callable[[], Iterable[str]]] = {
 }
 
 CONSIDERED: Mapping[str, frozenset[str]] = {
-    "attack": frozenset({"loss-threshold"}),
+    "attack": frozenset({"loss-threshold", "mechanism"}),
     "clip rule": frozenset({"adaptive-quantile", "automatic", "flat", "per-layer"}),
     "engine": frozenset({"book-keeping", "loop", "micro-batch", "opacus-ghost", "opacus-hooks", "vmap"}),
     "mechanism": frozenset({"dp-sgd", "none"}),

@@ -103,10 +103,13 @@ FIXED = {"sampler": {"kind": "fixed-size"}}
 BY_USER = {"unit": {"kind": "user"}}
 SEARCH = {"kind": "random-stopping"}
 ATTACKS = [{"kind": "loss-threshold"}]
+MECHANISM = [{"kind": "mechanism"}]
 
 CASES: dict[str, tuple[Values, Values]] = {
     "ATTACK-01": ({"attacks": ATTACKS, "data": {"attack_holdout": 99}}, {"attacks": ATTACKS, "data": {"attack_holdout": 100}}),
-    "DATA-01": ({"attacks": ATTACKS, "data": {"kind": "snips"}}, {"attacks": ATTACKS, "data": {"kind": "snips", "public_size": 90, "attack_holdout": 10}}),
+    "ATTACK-02": ({"attacks": ATTACKS, "data": {"kind": "snips"}}, {"attacks": ATTACKS, "data": {"kind": "snips", "public_size": 90, "attack_holdout": 10}}),
+    "ATTACK-03": ({**federated("uniform"), "attacks": MECHANISM}, {**federated("uniform"), "attacks": ATTACKS}),
+    "ATTACK-04": (taught(attacks=MECHANISM), taught(attacks=ATTACKS)),
     "DATA-02": ({"data": {"public_size": 10, "attack_holdout": 11}}, {"data": {"public_size": 10, "attack_holdout": 10}}),
     "DATA-03": (counted(100, 89), counted(100, 90)),
     "DISTIL-01": (taught(privacy=PRIVATE), taught(privacy=PRIVATE, teacher_data={"kind": "wikitext-2"})),
@@ -142,7 +145,7 @@ CASES: dict[str, tuple[Values, Values]] = {
     "FED-05": (federated("top-m", partition="iid"), federated("top-m", partition="quantity-dirichlet")),
     "FED-06": (federated("power-of-choice"), federated("round-robin")),
     "FED-07": (federated("uniform", "equal"), federated("multinomial", "equal")),
-    "FED-08": ({**federated("uniform"), "attacks": ATTACKS}, {"attacks": ATTACKS, "data": {"attack_holdout": 100}}),
+    "FED-08": ({**federated("uniform"), "attacks": ATTACKS}, {**federated("uniform"), "attacks": MECHANISM}),
     "FED-09": (federated("participation-history"), federated("uniform")),
     "FED-10": (
         {**federated("uniform"), "sweep": {"claims": 1, "seeds": 4}},
@@ -269,6 +272,8 @@ def test_every_stage_has_a_rule() -> None:
 @pytest.mark.parametrize(
     ("name", "applies"),
     [
+        ("ATTACK-02", {"attacks": [*MECHANISM, *ATTACKS], "data": {"kind": "snips"}}),
+        ("ATTACK-02", {"attacks": [{"kind": "of another distribution"}], "data": {"kind": "snips"}}),
         ("FED-01", federated("threshold", "hajek")),
         ("FED-02", federated("round-robin", "horvitz-thompson")),
         ("FED-01", federated("oort", "horvitz-thompson")),
@@ -303,6 +308,11 @@ def test_a_rule_applies_also_where_the_case_is_less_plain(name: str, applies: Va
 def test_the_delta_that_is_left_out_is_held_against_the_records_too(size: int) -> None:
     trial = private({"delta": None}, facts={"counts": {"train": size}})
     assert not [finding for finding in findings(trial, "data") if finding.rule.id == "PRIV-08"]
+
+
+def test_an_attack_that_compares_no_pools_needs_no_non_members() -> None:
+    trial = {**private(BY_USER, attacks=MECHANISM, model={"kind": "bilstm"}), **built()}
+    assert not [finding for stage in STAGES for finding in findings(trial, stage) if finding.rule.verdict == "refuse"]
 
 
 def test_a_usual_private_trial_is_refused_nowhere() -> None:
