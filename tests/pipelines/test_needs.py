@@ -82,14 +82,14 @@ def made(study: DpTrainingStudy, tmp_path_factory: pytest.TempPathFactory) -> tu
 def test_each_need_is_made_by_the_kinds_own_steps(made: tuple[Store, Graph, Node]) -> None:
     _, graph, node = made
     steps = [one.step.name for one in graph]
-    assert steps.count("train") == 4 and steps.count("predict") == 1 and steps.count("measure") == 1
+    assert steps.count("train") == 4 and steps.count("predict") == 5 and steps.count("measure") == 1
     wanted = ["half", "half/data"]
     assert sorted(name for name in node.inputs) == sorted(
         [
             "model",
             "data",
             "needed/predictions/test",
-            *(f"needed/shadow/{i}{end}" for i in range(2) for end in ("", "/data")),
+            *(f"needed/shadow/{i}{end}" for i in range(2) for end in ("", "/data", "/train", "/nonmembers")),
             *(f"needed/reference/{n}" for n in wanted),
         ]
     )
@@ -98,7 +98,7 @@ def test_each_need_is_made_by_the_kinds_own_steps(made: tuple[Store, Graph, Node
 def test_the_measurement_gets_the_folders_by_name(made: tuple[Store, Graph, Node]) -> None:
     store, _, node = made
     rows = {row.name: row.value for row in Measures.load_rows(store.open(node.key))}
-    assert rows == {"privacy/two_shadows/models": 3, "privacy/two_shadows/pools": 3, "privacy/two_shadows/names": 7}
+    assert rows == {"privacy/two_shadows/models": 3, "privacy/two_shadows/pools": 3, "privacy/two_shadows/names": 11}
 
 
 def test_shadows_are_trained_as_the_target_on_pools_of_their_own(made: tuple[Store, Graph, Node]) -> None:
@@ -107,6 +107,41 @@ def test_shadows_are_trained_as_the_target_on_pools_of_their_own(made: tuple[Sto
     shapes = [{name: tensor.shape for name, tensor in found.items()} for found in weights]
     assert shapes[0] == shapes[1] == shapes[2]
     assert not weights[0]["intent.weight"].equal(weights[1]["intent.weight"]) and not weights[1]["intent.weight"].equal(weights[2]["intent.weight"])
+
+
+def test_shadows_are_trained_under_the_targets_own_mechanism() -> None:
+    """Private ones where the target is private, with randomness and people of nobody's: nothing is charged, and nothing secret used up."""
+    secret = {"randomness": "secret", "privacy": {"kind": "dp-sgd", "target_epsilon": 3}, "data": {**STUDY["data"], "population": "people"}}  # type: ignore[dict-item]
+    private = load_mapping({**STUDY, **secret}).study
+    assert isinstance(private, DpTrainingStudy)
+    graph = Graph("submission")
+    node = measure(graph, TwoShadows(kind="two-shadows"), private, 3, "target", partial(train, imported={}))
+    target = node.inputs["model"].config
+    for name in ("needed/shadow/0", "needed/shadow/1"):
+        shadow = node.inputs[name]
+        assert isinstance(shadow.config, TrainConfig) and isinstance(target, TrainConfig)
+        assert (shadow.config.privacy, shadow.config.training, shadow.config.model) == (target.privacy, target.training, target.model)
+        assert (target.randomness, shadow.config.randomness, shadow.config.submission) == ("secret", "reproducible", None)
+        data = shadow.inputs["data"].config
+        assert isinstance(data, PrepareConfig) and data.data.population is None and data.data.attack_holdout == private.data.attack_holdout
+
+
+def test_an_audit_trains_models_with_records_of_its_own() -> None:
+    audit = ATTACKS.parse({"kind": "one-run", "canaries": 50})
+    runs = ATTACKS.parse({"kind": "clopper-pearson", "runs": 3})
+    private = load_mapping({**STUDY, "privacy": {"kind": "dp-sgd", "noise_multiplier": 1.0}}).study
+    assert isinstance(audit, Attack) and isinstance(runs, Attack) and isinstance(private, DpTrainingStudy)
+    graph = Graph()
+    training = partial(train, imported={})
+    node = measure(graph, audit, private, 3, "target", training)
+    assert sorted(node.inputs) == ["data", "model", "needed/audited/0", "needed/audited/0/data"]
+    audited = node.inputs["needed/audited/0"].inputs
+    assert audited["data"] is node.inputs["needed/audited/0/data"] and audited["data"].step.name == "insert"
+    assert audited["model"].config == node.inputs["model"].config and audited["model"] is not node.inputs["model"]
+    again = measure(graph, ATTACKS.parse({"kind": "gdp", "canaries": 50}), private, 3, "target", training)  # type: ignore[arg-type]
+    assert again.inputs["needed/audited/0"] is node.inputs["needed/audited/0"], "audits of as many records share their model"
+    many = measure(graph, runs, private, 3, "target", training)
+    assert len({many.inputs[f"needed/audited/{index}"].inputs["model"].key for index in range(3)}) == 3
 
 
 def test_a_reference_differs_in_what_it_says_alone(made: tuple[Store, Graph, Node]) -> None:
@@ -123,7 +158,7 @@ def test_equal_needs_share_their_work(study: DpTrainingStudy, made: tuple[Store,
     measure(graph, TwoShadows(kind="two-shadows", label="again"), study, 3, "target", training)
     assert len(graph.nodes) == before + 1
     measure(graph, TwoShadows(kind="two-shadows", shadows=3), study, 3, "target", training)
-    assert len(graph.nodes) == before + 4  # one more pool, one more model, one more measurement
+    assert len(graph.nodes) == before + 6  # one more pool, one more model, asked about both pools, one more measurement
 
 
 def mechanism(graph: Graph, **changes: Any) -> Node:
@@ -219,7 +254,7 @@ def test_shadows_that_are_stacked_are_those_trained_alone(study: DpTrainingStudy
     store, graph, single = made
     node = measure(graph, TwoShadows(kind="two-shadows", layout="stacked"), study, 3, "target", partial(train, imported={}))
     new = [one for one in with_inputs([node]) if not store.has(one.key)]
-    assert [one.step.name for one in new] == ["train-stacked", "shadow", "shadow", "measure"]
+    assert [one.step.name for one in new] == ["train-stacked", *["shadow", "predict", "predict"] * 2, "measure"]
     for one in new:
         inputs = {name: needed.key for name, needed in one.inputs.items()}
         assert execute(Call(one.step, one.config, inputs, one.seed, one.key, one.label, one.shape, "cpu", None, store.url, ""))

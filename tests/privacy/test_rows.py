@@ -64,7 +64,7 @@ def test_what_a_row_waits_for_is_not_there_yet() -> None:
 
 @pytest.mark.parametrize(
     ("family", "kind", "rows"),
-    [("sampler", "weighted", 1), ("unit", "micro-batch", 1), ("attack", "lira", 1), ("kind of study", "text-privatization", 6)],
+    [("sampler", "weighted", 1), ("unit", "micro-batch", 1), ("noise", "per-worker", 1), ("kind of study", "text-privatization", 6)],
 )
 def test_a_component_that_a_row_waits_for_would_be_noticed(family: str, kind: str, rows: int) -> None:
     arrived = {**FAMILIES, family: lambda: [*FAMILIES[family](), kind]}
