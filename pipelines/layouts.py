@@ -19,6 +19,7 @@ from tasks.core.fingerprint import digest, library_versions
 from tasks.core.graph import Graph, Node
 from tasks.core.measures import Layout, ShadowModels
 from tasks.core.store import Store
+from tasks.data.steps import INSERT
 from tasks.training.steps import STACK
 
 FOLDER = "layouts"
@@ -156,7 +157,8 @@ def _of_shadows(wanted: Layout, count: int, target: tuple[Node, Node], together:
     if never is not None:
         return Question(wanted, "", (), {}, never)
     config: Any = model.config
-    task, stack = data.config.data.resolved_task, min(count, STACK)  # type: ignore[attr-defined]
+    prepared: Any = data.inputs["data"].config if data.step is INSERT else data.config
+    task, stack = prepared.data.resolved_task, min(count, STACK)
     training = config.training.model_dump(mode="json")
     about = {
         "model": config.model.model_dump(mode="json"),
@@ -183,7 +185,7 @@ def _shadow_count(attack: Any, study: Any) -> int:
     """How many shadow models an attack asks for that may be stacked."""
     if getattr(attack, "layout", "sequential") == "sequential":
         return 0
-    return max((need.count for need in attack.needs(study.model_dump(mode="json")) if isinstance(need, ShadowModels)), default=0)
+    return max((need.largest for need in attack.needs(study.model_dump(mode="json")) if isinstance(need, ShadowModels)), default=0)
 
 
 def _target(trial: Trial, store: Store) -> tuple[Node, Node]:

@@ -18,11 +18,13 @@ Train = Callable[[Graph, Any, int, str], tuple[Node, Node]]
 def shadow_models(graph: Graph, need: ShadowModels, study: Any, seed: int, label: str, train: Train) -> list[tuple[Node, Node]]:
     """The prepared data and the model artifact of each shadow model."""
     aside = graph.aside()
-    single = [train(aside, study, derive(seed, "shadow", entity=index), f"shadow {index} {label}") for index in range(need.count)]
+    single = [train(aside, study, derive(seed, "shadow", entity=index), f"shadow {index} {label}") for index in range(need.largest)]
     if need.layout != "stacked" or any(why_not(model) for _, model in single):
-        graph.take(node for pair in single for node in pair)
-        return single
-    return [pair for first in range(0, need.count, STACK) for pair in _stacked(graph, single[first : first + STACK], first, label)]
+        wanted = single[: need.count]
+        graph.take(node for pair in wanted for node in pair)
+        return wanted
+    firsts = range(0, need.count, STACK)
+    return [pair for first in firsts for pair in _stacked(graph, single[first : first + STACK], first, label)][: need.count]
 
 
 def why_not(trained: Node) -> str | None:

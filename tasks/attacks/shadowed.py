@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from tasks.attacks.attack import ATTACKS
 from tasks.attacks.membership import MembershipAttack, Scored
 from tasks.core.measures import Layout, Need, ShadowModels
 
@@ -45,7 +46,7 @@ class ShadowedAttack(MembershipAttack, ABC):
 
     def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
         """Those of every membership attack, and the shadows."""
-        return (*super().needs(study), ShadowModels(count=self.count, layout=self.layout))
+        return (*super().needs(study), ShadowModels(count=self.count, layout=self.layout, of=most_shadows(study)))
 
     def scored(self, table: pd.DataFrame, needed: Mapping[str, Path], data: Path, seed: int, report: Any) -> Scored:
         """By what the shadows say; a record that was in all of them, or in none, is told in the note."""
@@ -57,3 +58,9 @@ class ShadowedAttack(MembershipAttack, ABC):
     @abstractmethod
     def compare(self, table: pd.DataFrame, shadows: Shadows, seed: int) -> NDArray[np.float64]:
         """The score (N,) of every row of the table."""
+
+
+def most_shadows(study: Mapping[str, Any]) -> int:
+    """The largest number of shadows that an attack of a trial asks for; ``study`` as plain values."""
+    found = [ATTACKS.parse(fields) for fields in study.get("attacks") or ()]
+    return max((attack.count for attack in found if isinstance(attack, ShadowedAttack)), default=0)

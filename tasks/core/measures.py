@@ -149,6 +149,13 @@ class ShadowModels(Need):
 
     count: int
     layout: Layout = "sequential"
+    of: int = 0
+    """How many all measurements of the trial ask for together, so that a stack is the same for each of them; those beyond ``count`` are not handed over."""
+
+    @property
+    def largest(self) -> int:
+        """The most that anybody asks for."""
+        return max(self.count, self.of)
 
 
 class InsertedRecords(Need):

@@ -19,6 +19,7 @@ from tasks.attacks.attack import ATTACKS, Attack
 from tasks.core.graph import Call, Graph, Node, with_inputs
 from tasks.core.measures import FineTuned, Layout, Measurement, Measures, Need, Predictions, PreparedOther, ReferenceModel, Row, ShadowModels, TrainedOther
 from tasks.core.store import Store, open_store
+from tasks.data.steps import PrepareConfig
 from tasks.models.model import TaskShape
 from tasks.runtime.execution import execute
 from tasks.training.mechanism_check import CheckConfig
