@@ -48,7 +48,7 @@ SAMPLERS: dict[str, dict[str, Any]] = {
     "shuffle": {"sampler": {"kind": "shuffle"}, "adjacency": "zero-out"},
     "truncated": {"sampler": {"kind": "truncated-poisson", "max_batch_size": 13}},
 }
-DEVIATION, LAW = "the noise has not the accounted deviation", "the noise is not normal"
+DEVIATION, LAW = "the noise does not have the accounted deviation", "the noise is not normal"
 LONGER, FURTHER = "a clipped contribution is longer than the clip norm", "one unit moves the sum further than the account allows"
 OTHER_SUM = "the engine's clipped sum is not the loop's"
 
@@ -255,7 +255,7 @@ CONTROLS: dict[str, tuple[Patched, dict[str, Any], set[str]]] = {
     "engine clips to twice the norm": (clipped_to_twice, {}, {LONGER, FURTHER, OTHER_SUM}),
     "nothing is clipped": (unclipped, {}, {LONGER, FURTHER}),
     "users clipped by example": (mechanics_that(another_by_example), USERS, {FURTHER}),
-    "count without noise": (counted_without_noise, ADAPTIVE, {"the noise on the count has not the accounted deviation"}),
+    "count without noise": (counted_without_noise, ADAPTIVE, {"the noise on the count does not have the accounted deviation"}),
 }
 
 

@@ -97,7 +97,7 @@ def test_correlated_noise_is_made_independent_first() -> None:
     """y = C^-1 z by a solver: it passes with the coefficients of C and with no others."""
     z, coefficients = normal(9), Banded(kind="banded", bands=4).coefficients
     factor = sum(np.diag(np.full(9 - back, value), -back) for back, value in enumerate(coefficients))
-    y: Floats = np.linalg.solve(factor, z)
+    y = np.linalg.solve(factor, z).astype(np.float64)
     assert seen(y, coefficients) == set()
     assert recorded(y, coefficients).squares == pytest.approx((z**2).sum(), rel=1e-5)
     assert {"variance", "steps"} <= seen(y) and "variance" in seen(z, coefficients) and "variance" in seen(y, coefficients[:2])
