@@ -27,6 +27,11 @@ MEANINGS = {
     "AUC ceiling": "The largest AUC that any attack on a record's membership can have while the guarantee holds, from its whole curve of epsilon and "
     "delta. An attack that is measured above it disproves the guarantee.",
     "TPR at 1% FPR": "Share of the training records that the attack finds while it wrongly accuses 1 in 100 of the others. Guessing finds 1%.",
+    "noise ratio": "Deviation of the noise that a training's own steps were seen to add, over the one that its guarantee counts on: 1 is right, less is less "
+    "private than claimed. The noise p value is how often right noise would look at least as wrong.",
+    "sensitivity ratio": "The furthest that one unit of the training data was seen to move what a step adds up, over what the guarantee allows. "
+    "Above 1 the guarantee does not hold; below it, these data did not show that it fails.",
+    "violations": "Tests of the mechanism that failed. A training with any does not have the guarantee that it claims; the reason names them.",
     "confounded": "Something other than what the number is named for may have made it. The reason stands below the tables.",
     "fairness difference": "Between groups, the number of the group that is served best less that of the group that is served worst; of a metric that "
     "has an ideal value, the distance from it. 0 is the ideal; small groups make it larger by chance alone, and 0 does not show that there is no bias.",
@@ -68,7 +73,14 @@ def _of_guarantees(comparison: Comparison) -> Iterator[str]:
 
 
 def _of_metrics(comparison: Comparison) -> Iterator[str]:
-    terms = {"/auc": "AUC of an attack", "/tpr_at_1pct_fpr": "TPR at 1% FPR", "/difference": "fairness difference"}
+    terms = {
+        "/auc": "AUC of an attack",
+        "/tpr_at_1pct_fpr": "TPR at 1% FPR",
+        "/noise_ratio": "noise ratio",
+        "/sensitivity_ratio": "sensitivity ratio",
+        "/violations": "violations",
+        "/difference": "fairness difference",
+    }
     for metric in comparison.metrics():
         yield from (term for end, term in terms.items() if metric.endswith(end))
         if metric == EPSILON:

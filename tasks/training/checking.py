@@ -19,7 +19,7 @@ from tasks.privacy.mechanisms.dp_sgd import DpSgd
 from tasks.training.charging import account_of
 from tasks.training.mechanics import divisor_of
 from tasks.training.mechanism_check import FACTS, OF_RECORD
-from tasks.training.neighbours import Fewer, moved, others_draws, public_numbers
+from tasks.training.neighbours import Fewer, moved, public_numbers
 from tasks.training.recorded_noise import RecordedNoise
 from tasks.training.trainer import Trainer
 from tasks.training.watched import Watched, apart, watched
@@ -39,26 +39,28 @@ def checked(trainer: Trainer, config: TrainConfig, steps: int, seed: int, run: S
     """The facts of a private training."""
     assert trainer.account is not None
     with watched(trainer, config, seed, run) as found:
-        said = {name: value for name, value in {**trainer.account.record(), "divisor": _divisor(found)}.items() if name in OF_RECORD}
-        numbers, last = public_numbers(found), int(found.units.max())
-        draws = others_draws(found, last)
-        batches = [found.found.batches[step] for step in range(min(steps, trainer.account.schedule.steps))]
-        largest = max(range(len(batches)), key=lambda step: len(batches[step]))
-        change = moved(found, batches[largest], largest, numpy_generator(seed, "mechanism-check")) if len(batches[largest]) else None
-        noise = _noise(found, batches, run)
-        engine = {"own_twin": found.own_twin, "precision": found.trained.precision, "by_example": list(found.found.by_example)}
-    with watched(_fewer(trainer, config), config, seed, run) as found:
-        others = public_numbers(found)
-        differing = [name for name, value in numbers.items() if others[name] != value]
-        differing += ["the draws of the others"] if draws != others_draws(found, last) else []
+        last = int(found.units.max())
+        numbers, facts = public_numbers(found, last), _looked_at(found, steps, seed, run)
+    del found  # its network goes before its neighbour's comes
+    with watched(_fewer(trainer, config), config, seed, run) as other:
+        others = public_numbers(other, last)
+    return {**facts, "follows_from_the_records": [name for name, value in numbers.items() if others[name] != value]}
+
+
+def _looked_at(found: Watched, steps: int, seed: int, run: StepRun) -> dict[str, Any]:
+    """What is seen of the training on the data as they are; of its steps the one with most records stands for all in how far a unit moves a sum."""
+    batches = [found.found.batches[step] for step in range(min(steps, found.account.schedule.steps))]
+    largest = max(range(len(batches)), key=lambda step: len(batches[step]))
+    change = moved(found, batches[largest], largest, numpy_generator(seed, "mechanism-check")) if len(batches[largest]) else None
+    record = {**found.account.record(), "divisor": _divisor(found)}
     return {
-        "record": said,
-        "conditions": trainer.account.conditions,
+        "record": {name: value for name, value in record.items() if name in OF_RECORD},
+        "conditions": found.account.conditions,
         "steps": len(batches),
-        **engine,
-        "noise": noise,
+        "own_twin": found.own_twin,
+        "precision": found.trained.precision,
+        "noise": _noise(found, batches, run),
         "moved": None if change is None else asdict(change),
-        "follows_from_the_records": differing,
     }
 
 

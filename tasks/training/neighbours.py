@@ -49,8 +49,9 @@ class Fewer(PreparedData):
         return facts
 
 
-def public_numbers(found: Watched) -> dict[str, Any]:
-    """Everything of a training that is the same, to the bit, between data sets with and without a unit: by name, as numbers and digests. Leaves no trace.
+def public_numbers(found: Watched, last: int) -> dict[str, Any]:
+    """Everything of a training that is the same, to the bit, between data sets with and without the unit of number ``last``: by name, as numbers and
+    digests. Leaves no trace.
 
     Of a batch of nobody a step releases noise over the divisor alone, so whatever of the two follows from the records is seen, wherever it is worked out.
     """
@@ -67,10 +68,11 @@ def public_numbers(found: Watched) -> dict[str, Any]:
         "the deviation of the noise": [gradient.deviation(step) for step in range(schedule.steps)],
         "the first weights": _digest(dict(found.trained.started.network.named_parameters())),
         "what a step without records releases": _digest(nobody),
+        "the draws of the others": _others_draws(found, last),
     }
 
 
-def others_draws(found: Watched, last: int) -> list[list[int]] | None:
+def _others_draws(found: Watched, last: int) -> list[list[int]] | None:
     """The units of each step without the last unit; None where neighbours are of equal size, or a limit lets one push out another."""
     mechanism = found.account.mechanism
     if mechanism.adjacency != "add-remove" or mechanism.truncated or mechanism.fixed_size:
@@ -121,8 +123,8 @@ def moved(found: Watched, indices: Tensor, step: int, generator: np.random.Gener
     groups = [indices[units == unit] for unit in chosen]
     norms = [found.alone(group, step)[0] for group in groups]
     tried = [int(chosen[place]) for place in _candidates(norms, generator)]
-    clipped_together = [group for group, _ in found.contributions(indices, step)][:ALONE]
-    lone = groups if len(clipped_together) == len(taken) else [*groups, *clipped_together]
+    clipped_together = [group for group, _ in found.contributions(indices, step)]
+    lone = groups if len(clipped_together) == len(taken) else [*groups, *clipped_together[:ALONE]]
     median = float(np.median(norms))
     factors = [1.0, max(1.0, STRETCH * found.clip_norm / median)] if median > 0 else [1.0]
     parts = [_moved(found, indices, step, lone, tried, factor) for factor in dict.fromkeys(factors)]

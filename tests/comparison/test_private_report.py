@@ -149,6 +149,14 @@ def test_terms_of_guarantees_that_are_none_are_explained() -> None:
     assert terms(odd) == ["not a guarantee"] and "How to read this" in text(odd)
 
 
+def test_terms_of_a_tested_mechanism_are_explained() -> None:
+    found = compare(facts(["plain"]), trials({"plain": [0.5]}))
+    value = found.arms["plain"]["utility/accuracy"]
+    names = ("noise_ratio", "sensitivity_ratio", "violations")
+    tested = found.model_copy(update={"arms": {"plain": {f"privacy/mechanism/{name}": value for name in names}}})
+    assert terms(tested) == ["noise ratio", "sensitivity ratio", "violations"]
+
+
 def test_every_adjacency_is_explained_and_nothing_at_length() -> None:
     assert set(ADJACENCY_WORDS.values()) <= set(MEANINGS)
     for term, meaning in MEANINGS.items():

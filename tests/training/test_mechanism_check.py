@@ -106,13 +106,13 @@ def test_a_data_set_with_a_user_less(data: PreparedData) -> None:
 def test_sums_that_are_looked_at_leave_no_trace(found: Watched) -> None:
     """A rule that adapts goes on from where it was, and the mechanism's own steps are those of a training that nobody looked at."""
     batch, before = found.found.batches[0], found.gradient.kept
-    numbers = public_numbers(found)
+    numbers = public_numbers(found, 9)
     found.summed(batch, 0)
     found.alone(batch[:1], 0)
     found.by_loop(batch, 0)
-    assert found.gradient.kept == before and getattr(found.gradient.clipper.rule, "balance") == 0 and public_numbers(found) == numbers  # noqa: B009
+    assert found.gradient.kept == before and getattr(found.gradient.clipper.rule, "balance") == 0 and public_numbers(found, 9) == numbers  # noqa: B009
     found.release(batch, 0)
-    assert found.gradient.kept != before and public_numbers(found) != numbers
+    assert found.gradient.kept != before and public_numbers(found, 9) != numbers
 
 
 def test_the_twin_adds_up_what_the_engine_does(found: Watched) -> None:

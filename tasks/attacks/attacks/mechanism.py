@@ -31,11 +31,11 @@ WAYS: Mapping[str, tuple[Direction, float | None]] = {
 }
 """Every number, which way is better, and the most that it can be."""
 WORDS = {
-    "variance": "the noise has not the accounted deviation",
+    "variance": "the noise does not have the accounted deviation",
     "mean": "the noise is not centred",
     "law": "the noise is not normal",
     "steps": "the noise of a step follows from that of other steps",
-    "count": "the noise on the count has not the accounted deviation",
+    "count": "the noise on the count does not have the accounted deviation",
 }
 
 
@@ -47,7 +47,8 @@ class MechanismTest(Attack):
     number may change, by a bit, and no sum by more than its sensitivity. A mechanism that fails has not the epsilon that it claims; one that passes may
     still have other faults, which attacks look for from outside.
 
-    All is seen at the first weights, without dropout, in one process; an update of a training in several is added up from the same pieces.
+    All is seen at the first weights, without dropout, in one process, with the draws of the seed: a trial whose randomness is reproducible takes the same.
+    An update of a training in several processes is added up from the same pieces.
     """
 
     needs_pools: ClassVar[bool] = False
