@@ -48,15 +48,15 @@ class Canary:
 
     def record(self, secret: Sequence[str]) -> dict[str, Any]:
         """The record of a secret: text, and label, tokens, slots as the task asks."""
-        words, tags = [], []
+        words, tags, label = [], [], self.label
         for word in self.template.split():
             if word != "{secret}":
                 words.append(word)
                 tags.append("O")
                 continue
             words.extend(secret)
-            tags.extend(f"{'I' if place else 'B'}-{self.label}" for place in range(len(secret)))
-        found: dict[str, Any] = {"text": " ".join(words), "label": self.label, "tokens": words, "slots": tags}
+            tags.extend([f"B-{label}", *[f"I-{label}"] * (len(secret) - 1)][: len(secret)])
+        found: dict[str, Any] = {"text": " ".join(words), "label": label, "tokens": words, "slots": tags}
         needed = ("text", *NEEDED.get(self.task, ()))
         return {name: value for name, value in found.items() if name in needed}
 

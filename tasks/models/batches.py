@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -113,11 +115,10 @@ def _whole(encoder: TextEncoder, text: str) -> list[list[int]]:
 
 def padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[Tensor, Tensor]:
     """Rows as one table (N, L), padded at the end, and their lengths."""
-    longest = max((len(row) for row in rows), default=1)
-    flat = torch.full((len(rows), longest), pad, dtype=torch.long)
-    for index, row in enumerate(rows):
-        flat[index, : len(row)] = torch.tensor(row, dtype=torch.long)
-    return flat, torch.tensor([len(row) for row in rows], dtype=torch.long)
+    lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+    flat = np.full((len(rows), int(lengths.max(initial=0)) if len(rows) else 1), pad, dtype=np.int64)
+    flat[np.arange(flat.shape[1]) < lengths[:, None]] = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=int(lengths.sum()))
+    return torch.from_numpy(flat), torch.from_numpy(lengths)
 
 
 def _labels(values: Sequence[str], declared: Sequence[str]) -> Tensor:
@@ -130,8 +131,5 @@ def _labels(values: Sequence[str], declared: Sequence[str]) -> Tensor:
 
 def _tags(sentences: Sequence[Sequence[str]], words: Tensor, declared: Sequence[str]) -> Tensor:
     known = {tag: index for index, tag in enumerate(declared)}
-    tags = torch.full_like(words, IGNORED)
-    for row, sentence in enumerate(sentences):
-        places = (words[row] >= 0).nonzero().squeeze(1)
-        tags[row, places] = torch.tensor([known[sentence[int(words[row, place])]] for place in places], dtype=torch.long)
-    return tags
+    rows = [[known[sentence[word]] if word >= 0 else IGNORED for word in places] for sentence, places in zip(sentences, words.tolist(), strict=True)]
+    return torch.tensor(rows, dtype=torch.long).reshape(words.shape)

@@ -115,9 +115,9 @@ RULES = (
     ),
     Rule(
         id="PRIV-34",
-        when=lambda facts: _by_user(facts) and bool(facts.get("data.attack_holdout")),
+        when=lambda facts: _by_user(facts) and bool(facts.get("data.attack_holdout")) and facts.get("data.attack_holdout_by", "example") != "user",
         verdict="refuse",
-        sentence="data.attack_holdout draws a coin per record, so that most users would be member and non-member at once: leave it out with unit: user",
+        sentence="data.attack_holdout draws a coin per record, so that most users would be member and non-member at once: write attack_holdout_by: user",
         source="pools of an attack on users must be pools of users",
         path="data.attack_holdout",
     ),
