@@ -27,6 +27,14 @@ MEANINGS = {
     "AUC ceiling": "The largest AUC that any attack on a record's membership can have while the guarantee holds, from its whole curve of epsilon and "
     "delta. An attack that is measured above it disproves the guarantee.",
     "TPR at 1% FPR": "Share of the training records that the attack finds while it wrongly accuses 1 in 100 of the others. Guessing finds 1%.",
+    "precision at 1% FPR": "Of those whom the attack calls members at that rate, the share who are, where few of those asked about are members: how much an "
+    "accusation is worth.",
+    "epsilon lower, ceiling": "What an audit proves: the training is not more private than the lower bound, at 95% for all audits of the run together. It "
+    "could not have proved more than its ceiling, so a bound of 0 under a low ceiling says little. It must not exceed the epsilon that is claimed.",
+    "canary exposure": "How much a model gives away of a secret that was planted in its training data, in bits: each halves the guesses until it is found. "
+    "Chance gives 1.44; the most is the logarithm of the number of secrets.",
+    "canary exact match, hamming": "Share of the planted secrets that an attack reads back whole, and share of their symbols that it gets wrong: chance finds "
+    "hardly any, and gets nine in ten digits wrong.",
     "noise ratio": "Deviation of the noise that a training's own steps were seen to add, over the one that its guarantee counts on: 1 is right, less is less "
     "private than claimed. The noise p value is how often right noise would look at least as wrong.",
     "sensitivity ratio": "The furthest that one unit of the training data was seen to move what a step adds up, over what the guarantee allows. "
@@ -76,6 +84,11 @@ def _of_metrics(comparison: Comparison) -> Iterator[str]:
     terms = {
         "/auc": "AUC of an attack",
         "/tpr_at_1pct_fpr": "TPR at 1% FPR",
+        "/precision_at_1pct_fpr": "precision at 1% FPR",
+        "/epsilon_lower": "epsilon lower, ceiling",
+        "exposure": "canary exposure",
+        "/canary/exact_match": "canary exact match, hamming",
+        "completion_exact_match": "canary exact match, hamming",
         "/noise_ratio": "noise ratio",
         "/sensitivity_ratio": "sensitivity ratio",
         "/violations": "violations",

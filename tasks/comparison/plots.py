@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tasks.comparison.bounds import bound_plots
 from tasks.comparison.columns import Column, split_group
 from tasks.comparison.comparison import SPENT, Comparison
 from tasks.comparison.courses import course_plots, decile_plots
@@ -18,7 +19,7 @@ MOST_DOT_PLOTS = 6
 
 def plots(comparison: Comparison, found: Sequence[Column]) -> list[Plot]:
     """Every plot of a comparison; none where nothing was measured."""
-    made = frontier_plots(comparison, found)
+    made = [*frontier_plots(comparison, found), *bound_plots(comparison, found)]
     instead = {*SPENT, *(metric for plot in made for metric in plot.instead)}
     measured = [column for column in found if column.measured(comparison) and not split_group(column.metric)[1]]
     shown = [column for column in measured if column.prefix != "cost" and column.metric not in instead]

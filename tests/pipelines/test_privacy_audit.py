@@ -175,7 +175,7 @@ def test_a_recorded_model_is_attacked_on_the_records_that_it_says_it_was_trained
         found = Ran(loaded(model), monkeypatch)
         assert found.outcome.exit_code == 0
         row = found.rows("main")["loss_threshold/auc"]
-        assert (row.n, row.value) == (expected.n, pytest.approx(value(expected)))
+        assert row.n == expected.n and row.value == pytest.approx(value(expected))
         assert found.plan.trials[0].trial.study.guarantee() == "not a guarantee: the model was trained elsewhere"
 
 
