@@ -25,7 +25,7 @@ def audited(claims: Mapping[str, float | None], bounds: Mapping[str, float], cei
                 common = {"lowest": 0.0, "conditions": {"delta": "1e-05"}}
                 rows.append(Row.model_validate({"name": f"privacy/{audit}/epsilon_lower", "value": bounds[arm], "direction": "lower", **common}))
                 rows.append(Row.model_validate({"name": f"privacy/{audit}/epsilon_ceiling", "value": ceiling, **common}))
-        found.append(TrialResult(arm, 0, tuple(rows)))
+        found.append(TrialResult(arm, 0, tuple(rows), "finished", f"run-{arm}"))
     return compare(facts(list(claims)), found)
 
 
@@ -39,10 +39,8 @@ def test_bounds_and_ceilings_stand_against_the_claims() -> None:
 
 
 def test_nothing_is_drawn_where_fewer_than_two_arms_claim_an_epsilon_and_are_audited() -> None:
-    for claims, bounds in (
-        ({"plain": None, "eps-8": 8.0}, {"plain": 3.0, "eps-8": 0.7}),
-        ({"eps-8": 8.0, "eps-1": 1.0}, {"eps-8": 0.7}),
-        ({"eps-8": 8.0, "eps-1": 1.0}, {}),
-    ):
+    two: dict[str, float | None] = {"eps-8": 8.0, "eps-1": 1.0}
+    one: dict[str, float | None] = {"plain": None, "eps-8": 8.0}
+    for claims, bounds in ((one, {"plain": 3.0, "eps-8": 0.7}), (two, {"eps-8": 0.7}), (two, {})):
         comparison = audited(claims, bounds)
         assert bound_plots(comparison, columns(comparison)) == []
