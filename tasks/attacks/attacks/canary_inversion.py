@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 
 class CanaryInversion(CanaryAttack):
-    """ModIvA: the secret's symbols are relaxed to mixtures of word vectors, and the mixtures learnt that make the canary's answers likeliest (Parikh, Dupuy
-    and Gupta, ACL 2022).
+    """ModIvA: mixtures of word vectors in the secret's places are learnt that make the canary's answers likeliest (Parikh, Dupuy and Gupta, ACL 2022).
 
     The attacker has the model, knows the pattern and the answers. Logits Z, one row per symbol, begin at random (Glorot); softmax(Z / temperature) times the
     vectors of the vocabulary stands in the secret's places; Adam lowers the loss of the canary's intent and tags, until the likeliest symbols were the same

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 class ClopperPearson(Audit):
-    """Many models, one record each, so that the guesses are independent and nothing is assumed (Jagielski, Ullman and Oprea, NeurIPS 2020): the largest
-    epsilon that true and false positive rates show, at the ends of their exact intervals.
+    """Many models, one record each, so that the guesses are independent and nothing is assumed (Jagielski, Ullman and Oprea, NeurIPS 2020).
+
+    The bound is the largest epsilon that true and false positive rates show, at the ends of their exact intervals.
     """
 
     kind: Literal["clopper-pearson"]

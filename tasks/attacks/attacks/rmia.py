@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 
 class Rmia(ShadowedAttack):
-    """How many of a population a record beats in p(x) / pbar(x), the target's probability over the mean of reference models' (RMIA: Zarifzadeh, Liu and
-    Shokri, ICML 2024).
+    """How many of a population a record beats in p(x) over the mean of reference models' p(x) (RMIA: Zarifzadeh, Liu and Shokri, ICML 2024).
 
     The share of the population that is beaten, by whatever factor, grows with the record's own ratio. So the ratio is the score: it ranks records as the
     share does, and breaks the many ties that a small population makes.
