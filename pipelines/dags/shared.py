@@ -91,7 +91,7 @@ def _needed(graph: Graph, need: Need, study: Any, seed: int, label: str, train: 
             found += [(f"shadow/{index}/{split}", _predict(graph, model, target, split, f"shadow {index} {label}")) for split in ("train", "nonmembers")]
         return found
     if isinstance(need, InsertedRecords):
-        audited = study.apart(canaries=AuditRecords(kind="audit-records", count=need.count, own_users=need.own_users))
+        audited = study.apart(canaries=AuditRecords(kind="audit-records", count=need.count, own_users=need.own_users, texts=seed))
         found = []
         for index in range(need.runs):
             data, model = train(graph, audited, derive(seed, "audit", entity=index), f"audited {index} {label}")
