@@ -99,7 +99,7 @@ def _shadows(target: Target, need: ShadowModels) -> Named:
 
 def _audited(target: Target, need: InsertedRecords) -> Named:
     """Trained apart: the audit's records are in no released model."""
-    audited = target.study.apart(canaries=AuditRecords(kind="audit-records", count=need.count, own_users=need.own_users))
+    audited = target.study.apart(canaries=AuditRecords(kind="audit-records", count=need.count, own_users=need.own_users, texts=target.seed))
     for index in range(need.runs):
         data, model = target.train(target.graph, audited, derive(target.seed, "audit", entity=index), f"audited {index} {target.label}")
         yield f"audited/{index}/data", data

@@ -11,10 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
 from tasks.data.insertion import SPLIT
 from tasks.data.prepared import PreparedData
 
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+SMALLEST = 1e-300
+"""Of a weight whose logarithm is taken."""
 UNKNOWN_SIZE = 1e-5
 """Delta where no public size says how many people there are."""
 
@@ -40,14 +46,46 @@ def usual_delta(data: Path) -> float:
     return UNKNOWN_SIZE if size is None else 1 / (10 * int(size))
 
 
-def audited(needed: Mapping[str, Path], models: int, report: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Minus the loss of each record of each model, and whether it was trained on; a loss that is not finite is the largest."""
+def audited(needed: Mapping[str, Path], models: int, report: Any) -> tuple[Floats, Bools]:
+    """The score of each record of each model, larger for likelier members, and whether it was trained on."""
     scores, included = [], []
     for index in range(models):
         report.progress(index, models, "reading audited models")
-        losses = pd.read_parquet(needed[f"audited/{index}"] / "predictions.parquet")[["id", "loss"]]
-        coins = PreparedData(needed[f"audited/{index}/data"]).split(SPLIT)[["id", "included"]]
-        table = coins.merge(losses, on="id", validate="one_to_one")
-        scores.append(-np.nan_to_num(table["loss"].to_numpy(dtype=float), nan=np.inf, posinf=np.inf))
-        included.append(table["included"].to_numpy(dtype=bool))
+        said, data = needed[f"audited/{index}"], PreparedData(needed[f"audited/{index}/data"])
+        table = pd.read_parquet(said / "predictions.parquet")
+        coins = data.split(SPLIT).set_index("id")["included"]
+        scores.append(_scores(table, said / "logits.safetensors", data.labels))
+        included.append(coins.loc[table["id"]].to_numpy(dtype=bool))
     return np.concatenate(scores), np.concatenate(included)
+
+
+def _scores(table: pd.DataFrame, logits: Path, labels: tuple[str, ...]) -> Floats:
+    """(N,) minus the loss, with what an intent loses told as log odds, less those that the model gives to the same label on records with other ones: some
+    labels are likelier on every text, which says nothing of any one record. A score that is not finite is the smallest.
+    """
+    scores = -table["loss"].to_numpy(dtype=float)
+    if logits.exists():
+        said = load_file(logits)["intent"].astype(float)
+        known = np.isfinite(said).all(axis=1)
+        odds, places = log_odds_of_all(np.where(known[:, None], said, 0.0)), np.array([labels.index(label) for label in table["label"]])
+        own = odds[np.arange(len(odds)), places]
+        scores = np.where(known, scores + np.logaddexp(0.0, -own) + own - _usual(odds, places, known), np.nan)
+    return np.where(np.isnan(scores), -np.inf, scores)
+
+
+def log_odds_of_all(logits: Floats) -> Floats:
+    """(N, C) log(p / (1 - p)) of every label, from logits (N, C); exact also where one label has all the weight."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    first = np.arange(logits.shape[1]) == shifted.argmax(axis=1)[:, None]
+    rest = np.where(first, 0.0, np.exp(shifted))
+    others = np.where(first, 0.0, 1.0) + rest.sum(axis=1, keepdims=True) - rest
+    return np.asarray(shifted - np.log(np.maximum(others, SMALLEST)))
+
+
+def _usual(odds: Floats, places: NDArray[np.int64], known: Bools) -> Floats:
+    """(N,) for the label of each record the median of its log odds (N, C) over known records with other labels; 0 where there are none."""
+    found = np.zeros(odds.shape[1])
+    for label in np.unique(places):
+        others = odds[known & (places != label), label]
+        found[label] = np.median(others) if len(others) else 0.0
+    return np.asarray(found[places])

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 class Audit(Attack, ABC):
-    """Base of the audits: models are trained exactly as the target, with records of which each is in or out by a fair coin; who was in is guessed by loss.
+    """Base of the audits: models are trained exactly as the target, with records of which each is in or out by a fair coin. Who was in is guessed
+    by what a model says of a record: by its loss, and for an intent by log odds less those that its label has on the other records.
 
     A bound holds at the confidence of the run: with k audits each is at 1 - (1 - confidence) / k, so that all hold together (Bonferroni). The released
     model is not touched; what is bounded is how it was trained.

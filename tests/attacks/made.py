@@ -1,14 +1,16 @@
-"""Made-up pools: folders as the predict and blind steps leave them, and what an attack says of them."""
+"""Made-up pools and audits: folders as the predict and blind steps leave them, and what an attack says of them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
 from tasks.attacks.attack import ATTACKS, Attack
 from tasks.attacks.blind import SCORES
@@ -84,3 +86,28 @@ def measured(kind: str, needed: dict[str, Path], folder: Path, **fields: Any) ->
     found = ATTACKS.parse({"kind": kind, **fields})
     assert isinstance(found, Attack)
     return {row.name.rsplit("/", 1)[1]: row for row in found.measure(folder, needed, folder, 0, Quiet()).rows}
+
+
+def audited_folders(models: Sequence[pd.DataFrame], folder: Path, logits: NDArray[np.float64] | None = None, **facts: Any) -> dict[str, Path]:
+    """What an audit is handed: of each model a table with id, included and loss, of intents also label. The logits (N, C) are those of the only model."""
+    needed = {}
+    for index, table in enumerate(models):
+        said, data = needed[f"audited/{index}"], needed[f"audited/{index}/data"] = folder / f"audited-{index}", folder / f"audited-{index}-data"
+        for path in (said, data):
+            path.mkdir(parents=True, exist_ok=True)
+        table.drop(columns="included").to_parquet(said / "predictions.parquet", index=False)
+        table[["id", "included"]].sample(frac=1, random_state=1).to_parquet(data / "canaries.parquet", index=False)
+        (data / "data.json").write_text(json.dumps({"task": "intent", "labels": [], "slots": [], "public_size": None, **facts}))
+        if logits is not None:
+            save_file({"intent": logits.astype(np.float32)}, said / "logits.safetensors")
+    return needed
+
+
+def target_folders(folder: Path, public_size: int | None = None, **claim: Any) -> tuple[Path, Path]:
+    """The audited model's artifact, as far as an audit reads it, and its data."""
+    model, data = folder / "model", folder / "data"
+    for path in (model, data):
+        path.mkdir(parents=True, exist_ok=True)
+    (model / "privacy.json").write_text(json.dumps({"guarantee": "some", **claim} if claim else {"guarantee": "none"}))
+    (data / "data.json").write_text(json.dumps({"public_size": public_size}))
+    return model, data

@@ -151,8 +151,27 @@ def test_audit_records_are_members_by_a_fair_coin_and_told_apart(joint: Prepared
     coins = listed["included"].to_numpy()
     other = put(AuditRecords(kind="audit-records", count=2000), joint, tmp_path / "b", seed=1).split("canaries")["included"].to_numpy()
     assert stats.binomtest(int((coins == other).sum()), 2000, 0.5).pvalue > FALSE_ALARM
-    words = [word for words in listed["tokens"] for word in words]
+    words = [word for words in listed["tokens"] for word in set(words)]
     assert len(set(words)) > 0.999 * len(words) and not set(words) & {word for words in joint.split("train")["tokens"] for word in words}
+
+
+def test_an_audit_record_says_few_words_in_turn_with_the_same_slot_each_time(joint: PreparedData, tmp_path: Path) -> None:
+    listed = put(AuditRecords(kind="audit-records", count=300, words=5, different=2), joint, tmp_path / "a").split("canaries")
+    for text, words, slots in zip(listed["text"], map(list, listed["tokens"]), map(list, listed["slots"]), strict=True):
+        assert text.split() == words == [*words[:2], *words[:2], words[0]] and words[0] != words[1]
+        assert slots == [*slots[:2], *slots[:2], slots[0]]
+    drawn = Counter(slot for slots in listed["slots"] for slot in slots[:2])
+    assert stats.chisquare([drawn[slot] for slot in joint.slots]).pvalue > FALSE_ALARM
+    apart = put(AuditRecords(kind="audit-records", count=9, words=3, different=9), joint, tmp_path / "b").split("canaries")
+    assert all(len(words) == len(set(words)) == 3 for words in apart["tokens"])
+
+
+def test_audit_records_of_one_seed_of_texts_differ_in_their_coins_alone(joint: PreparedData, tmp_path: Path) -> None:
+    one, other = (put(AuditRecords(kind="audit-records", count=60, texts=9), joint, tmp_path / str(seed), seed).split("canaries") for seed in (0, 1))
+    pd.testing.assert_frame_equal(one.drop(columns="included"), other.drop(columns="included"))
+    assert not one["included"].equals(other["included"])
+    others = put(AuditRecords(kind="audit-records", count=60, texts=8), joint, tmp_path / "others").split("canaries")
+    assert others["included"].equals(one["included"]) and not set(others["text"]) & set(one["text"])
 
 
 def test_audit_records_can_be_of_users_of_their_own(joint: PreparedData, tmp_path: Path) -> None:
