@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from tests.benchmarks import _attacks_shadows, attacks
+from tests.benchmarks._attacks_exposure import exposure_rows
+from tests.benchmarks._attacks_scoring import scoring_rows
 from tests.benchmarks._attacks_shadows import TARGETS, Target, row, shadow_rows
 
 SMALL = {"linear": {"bigram_buckets": 64}, "bilstm": {"hidden_size": 8, "embedding_size": 8}, "bert 2x128": {"hidden_size": 16}}
@@ -54,6 +56,12 @@ def test_parts_are_asked_for_by_name_on_every_device(gpu: bool, monkeypatch: pyt
     attacks.main([])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 * (1 + gpu) and all(line.endswith("target 4: missed") for line in lines)
+
+
+def test_scoring_and_exposure_are_timed_and_have_targets() -> None:
+    scored, exposed = list(scoring_rows(200)), list(exposure_rows(2))
+    assert [one["name"] for one in scored][0] == "scoring/lira online/200 records" and all(one["met"] for one in scored) and len(scored) == 5
+    assert [one["target"] for one in exposed] == [None, 20.0] and all(one["value"] > 0 for one in exposed)
 
 
 def test_pools_are_drawn_by_coins_of_their_own(tmp_path: Path) -> None:

@@ -24,7 +24,10 @@ def tiny(case: Case) -> Case:
     return replace(case, block={**case.block, **small}, batch=4, length=8)
 
 
-@pytest.mark.parametrize("case", [BERT, GPT2, BILSTM, *ON_GPU], ids=lambda case: case.name)
+LARGER = [pytest.param(case, marks=pytest.mark.slow) for case in (BERT, GPT2, *ON_GPU)]
+
+
+@pytest.mark.parametrize("case", [BILSTM, *LARGER], ids=lambda case: case.name)
 def test_every_engine_of_a_case_is_measured(case: Case) -> None:
     rows = {row["name"]: row for row in measure(tiny(case), "cpu", 2)}
     assert set(rows) == {f"{case.name} {engine}{of}" for engine in ("plain", *case.engines) for of in ("", " memory")}

@@ -108,6 +108,11 @@ def test_a_schedule_of_noise_is_composed_and_never_its_mean() -> None:
     assert high("pld", mechanism) == pytest.approx(9.199, abs=1e-2)
     assert high("rdp", mechanism) > high("pld", mechanism)
     assert accountants()["prv"].unsupported(mechanism)
+
+
+@pytest.mark.slow
+def test_the_mean_of_a_schedule_of_noise_would_claim_a_third() -> None:
+    noises = [1.2 * 0.9**epoch for epoch in range(10)]
     mean = Mechanism((Release(sum(noises) / 10, 0.01, 1000),))
     assert high("pld", mean) == pytest.approx(3.351, abs=1e-2)
 

@@ -102,7 +102,7 @@ TRAININGS: dict[str, TrainConfig] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(TRAININGS))
+@pytest.mark.parametrize("name", ["private", pytest.param("plain", marks=pytest.mark.slow)])
 def test_a_training_by_two_processes_ends_in_the_weights_of_one(name: str, data: PreparedData, new_run: NewRun) -> None:
     """Though one process alone says which epoch was the best."""
     one, two = new_run(), by(2, new_run())
@@ -142,7 +142,8 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, step: int, act: Any) -> None:
     monkeypatch.setattr(PrivateGradient, "__call__", found)
 
 
-@pytest.mark.parametrize("processes", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [2, 3])
 def test_a_killed_helper_ends_the_training_in_one_line_and_leaves_nothing(
     processes: int, data: PreparedData, new_run: NewRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +171,7 @@ def test_a_helper_that_does_not_answer_is_not_waited_for_for_ever(data: Prepared
     assert children() == [] and ranks.count() == 1
 
 
+@pytest.mark.slow
 def test_a_helper_that_cannot_begin_is_told_of_at_once(data: PreparedData, new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "false")
     with pytest.raises(RankLost, match="process 2 of 2 of this training ended: exit status 1; run"):
