@@ -60,7 +60,7 @@ def test_parts_are_asked_for_by_name_on_every_device(gpu: bool, monkeypatch: pyt
 
 def test_scoring_and_exposure_are_timed_and_have_targets() -> None:
     scored, exposed = list(scoring_rows(200)), list(exposure_rows(2))
-    assert [one["name"] for one in scored][0] == "scoring/lira online/200 records" and all(one["met"] for one in scored) and len(scored) == 5
+    assert scored[0]["name"] == "scoring/lira online/200 records" and all(one["met"] for one in scored) and len(scored) == 5
     assert [one["target"] for one in exposed] == [None, 20.0] and all(one["value"] > 0 for one in exposed)
 
 
