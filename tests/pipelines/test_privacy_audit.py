@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from mlflow import MlflowClient
 
 from pipelines.planning import Plan, make_plan
@@ -17,6 +18,8 @@ from specs.loading import load_mapping
 from tasks.core.graph import Node
 from tasks.core.measures import Measures, Row
 from tasks.core.places import tracking_uri
+from tasks.data.pools import content_keys
+from tests.conftest import Prepare
 from tests.pipelines.inline import run
 
 STUDY: dict[str, Any] = {
@@ -198,3 +201,25 @@ def test_what_needs_training_is_refused_of_a_model_from_elsewhere(changes: dict[
 def test_members_of_a_model_that_is_trained_here_are_drawn() -> None:
     with pytest.raises(SpecErrors, match="here a coin decides who is a member"):
         load_mapping({**STUDY, "members": "train-split"})
+
+
+def test_a_published_classifier_is_attacked_on_the_datas_own_splits(prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It knows nothing of these texts: the interval holds one half, and as many are asked about as the splits have distinct texts."""
+    from transformers import BertConfig, BertForSequenceClassification
+
+    at(tmp_path / "home", monkeypatch)
+    data = {"kind": "synthetic-assistant", "examples": 1500, "task": "intent", "intents": 6}
+    prepared = prepare(data)
+    sizes = {"vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 40}
+    names = dict(enumerate(prepared.labels))
+    torch.manual_seed(0)
+    BertForSequenceClassification(BertConfig(**sizes, id2label=names, label2id={name: index for index, name in names.items()})).save_pretrained(
+        tmp_path / "model"
+    )
+    model = {"kind": "pretrained", "source": str(tmp_path / "model"), "tokenizer": {"kind": "hashing", "buckets": 90, "max_tokens": 30}}
+    found = Ran({**loaded(model), "data": data, "members": "train-split", "attacks": [{"kind": "loss-threshold"}]}, monkeypatch)
+    assert found.outcome.exit_code == 0
+    row = found.rows("main")["loss_threshold/auc"]
+    train, test = (set(content_keys(prepared.split(split))) for split in ("train", "test"))
+    assert row.n == len(train) + len(test - train) and len(test - train) >= 100
+    assert row.low is not None and row.high is not None and row.low <= 0.5 <= row.high
