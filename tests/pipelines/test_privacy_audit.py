@@ -210,12 +210,18 @@ def test_a_published_classifier_is_attacked_on_the_datas_own_splits(prepare: Pre
     at(tmp_path / "home", monkeypatch)
     data = {"kind": "synthetic-assistant", "examples": 1500, "task": "intent", "intents": 6}
     prepared = prepare(data)
-    sizes = {"vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 40}
+    sizes: dict[str, Any] = {
+        "vocab_size": 100,
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+        "max_position_embeddings": 40,
+    }
     names = dict(enumerate(prepared.labels))
     torch.manual_seed(0)
-    BertForSequenceClassification(BertConfig(**sizes, id2label=names, label2id={name: index for index, name in names.items()})).save_pretrained(
-        tmp_path / "model"
-    )
+    config = BertConfig(**sizes, id2label=names, label2id={name: index for index, name in names.items()})
+    BertForSequenceClassification(config).save_pretrained(tmp_path / "model")
     model = {"kind": "pretrained", "source": str(tmp_path / "model"), "tokenizer": {"kind": "hashing", "buckets": 90, "max_tokens": 30}}
     found = Ran({**loaded(model), "data": data, "members": "train-split", "attacks": [{"kind": "loss-threshold"}]}, monkeypatch)
     assert found.outcome.exit_code == 0
