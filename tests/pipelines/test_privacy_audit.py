@@ -210,7 +210,8 @@ def test_a_published_classifier_is_attacked_on_the_datas_own_splits(prepare: Pre
     at(tmp_path / "home", monkeypatch)
     data = {"kind": "synthetic-assistant", "examples": 1500, "task": "intent", "intents": 6}
     prepared = prepare(data)
-    sizes: dict[str, Any] = {
+    layers = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    sizes: dict[str, Any] = {"vocab_size": 100, "max_position_embeddings": 40, **layers}
         "vocab_size": 100,
         "hidden_size": 16,
         "num_hidden_layers": 1,
