@@ -212,13 +212,6 @@ def test_a_published_classifier_is_attacked_on_the_datas_own_splits(prepare: Pre
     prepared = prepare(data)
     layers = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     sizes: dict[str, Any] = {"vocab_size": 100, "max_position_embeddings": 40, **layers}
-        "vocab_size": 100,
-        "hidden_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 16,
-        "max_position_embeddings": 40,
-    }
     names = dict(enumerate(prepared.labels))
     torch.manual_seed(0)
     config = BertConfig(**sizes, id2label=names, label2id={name: index for index, name in names.items()})
