@@ -140,7 +140,9 @@ def _wanted(error: Any) -> str:
     if error["type"] in _WANTED:
         return _WANTED[error["type"]]
     words = _expected(error)
-    return f"'{words[0]}'" if len(words) == 1 else f"one of {listed(words)}"
+    if len(words) > 1:
+        return f"one of {listed(words)}"
+    return words[0] if words[0].isdigit() else f"'{words[0]}'"
 
 
 def _expected(error: Any) -> list[str]:

@@ -6,11 +6,19 @@ from tasks.attacks.audit import Audit
 from tasks.attacks.canary_rules import SERVED
 from tasks.attacks.rules import given, is_loaded
 from tasks.core.rules import Facts, Rule
-from tasks.data.rules import task_of
+from tasks.data.rules import task_of, units_of
 
 
 def _audited(facts: Facts) -> bool:
     return any(True for _ in given(facts, Audit))
+
+
+def _overfull(facts: Facts) -> bool:
+    """Whether the models of an audit could be trained on more units than the account of a sampler counts on."""
+    size, units = facts.get("data.public_size"), units_of(facts)
+    if facts.get("privacy.sampler.kind") != "truncated-poisson" or size is None or units is None:
+        return False
+    return any(units + fields.get("canaries", 0) > size for _, fields in given(facts, Audit))
 
 
 RULES = (
@@ -25,9 +33,10 @@ RULES = (
     ),
     Rule(
         id="ATTACK-31",
-        when=lambda facts: _audited(facts) and facts.get("privacy.adjacency") == "replace-one",
+        when=lambda facts: _audited(facts) and (facts.get("privacy.adjacency") == "replace-one" or facts.get("privacy.sampler.kind") == "shuffle"),
         verdict="refuse",
-        sentence="an audit's coins add records or leave them out, which bounds epsilon under add-remove alone: write privacy.adjacency: add-remove",
+        sentence="an audit's coins add records or leave them out, which bounds epsilon under add-remove alone: write privacy.adjacency: add-remove, "
+        "and another sampler than shuffle",
         source="Steinke, Nasr and Jagielski, NeurIPS 2023, definition 1",
         path="privacy.adjacency",
     ),
@@ -47,5 +56,15 @@ RULES = (
         "one-run and clopper-pearson assume nothing",
         source="Mahloujifar, Melis and Chaudhuri 2024; Nasr et al., USENIX Security 2023",
         path="attacks",
+    ),
+    Rule(
+        id="ATTACK-34",
+        when=_overfull,
+        verdict="refuse",
+        sentence="the accountant of truncated-poisson counts on at most data.public_size units, and an audit's records come on top: lower its canaries, "
+        "or write sampler: {kind: poisson}",
+        source="a batch of more records is cut more often, and then one record pushes out another (Ganesh et al. 2025, arXiv 2508.15089)",
+        path="attacks",
+        stage="data",
     ),
 )

@@ -17,6 +17,11 @@ def holding(holdout: int, attack: Values, **fields: Any) -> Values:
     return attacked(attack, data={"kind": "clinc150", "public_size": 900, "attack_holdout": holdout, **fields})
 
 
+def crowded(train: int, attack: Values, sampler: str = "truncated-poisson") -> Values:
+    """So many training records where the public size is 500."""
+    return attacked(attack, privacy={"kind": "dp-sgd", "sampler": {"kind": sampler}}, facts={"counts": {"train": train}})
+
+
 LIRA, ONE_RUN, EXPOSURE, INVERSION = ({"kind": kind} for kind in ("lira", "one-run", "canary-exposure", "canary-inversion"))
 LOADED: Values = {"model": {"kind": "pretrained"}}
 LM: Values = {"data": {"kind": "wikitext-2", "task": "lm"}}
@@ -36,6 +41,7 @@ ATTACK_CASES: dict[str, tuple[Values, Values]] = {
     "ATTACK-31": (attacked(ONE_RUN, privacy={**DP, "adjacency": "replace-one"}), attacked(ONE_RUN, privacy={**DP, "adjacency": "zero-out"})),
     "ATTACK-32": (attacked(ONE_RUN, **MLM), attacked(ONE_RUN, **LM)),
     "ATTACK-33": (attacked({"kind": "gdp"}), attacked(ONE_RUN)),
+    "ATTACK-34": (crowded(451, {**ONE_RUN, "canaries": 50}), crowded(450, {**ONE_RUN, "canaries": 50})),
 }
 MORE: tuple[tuple[str, bool, Values], ...] = (
     ("ATTACK-10", True, holding(899, {"kind": "rmia", "references": 1})),
@@ -45,6 +51,12 @@ MORE: tuple[tuple[str, bool, Values], ...] = (
     ("ATTACK-23", True, attacked(EXPOSURE, privacy={**DP, "unit": {"kind": "user"}}, canaries={"kind": "digits", "repetitions": 9, "by": "record"})),
     ("ATTACK-23", False, attacked(EXPOSURE, privacy={**DP, "unit": {"kind": "user"}}, canaries={"kind": "digits", "repetitions": 9, "by": "user"})),
     ("ATTACK-30", True, attacked(ONE_RUN, kind="fairness-evaluation")),
+    ("ATTACK-31", True, attacked(ONE_RUN, privacy={**DP, "adjacency": "zero-out", "sampler": {"kind": "shuffle"}})),
+    ("ATTACK-31", False, attacked(LIRA, privacy={**DP, "adjacency": "replace-one"})),
     ("ATTACK-33", True, attacked({"kind": "one-run-f-dp"})),
+    ("ATTACK-33", False, attacked({"kind": "clopper-pearson"})),
+    ("ATTACK-34", False, crowded(451, {**ONE_RUN, "canaries": 50}, "poisson")),
+    ("ATTACK-34", False, crowded(499, {"kind": "clopper-pearson", "canaries": 1})),
+    ("ATTACK-34", True, crowded(500, {"kind": "clopper-pearson", "canaries": 1})),
 )
 """Further ones: whether the rule applies."""

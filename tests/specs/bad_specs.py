@@ -289,4 +289,18 @@ PRIVACY = {
     ),
 }
 
-BAD = STUDIES | PARTS | DATA | CLAIMS | PRIVACY
+AUDITS = {
+    "fewer audits than there are": added(
+        "attacks: [{kind: one-run, family: 1}, {kind: gdp}]",
+        (5, 1, "attacks", "one-run: family is 1, and the run has 2 audits: leave it out, or count them all"),
+    ),
+    "many models with many records": added("attacks: [{kind: clopper-pearson, canaries: 2}]", (5, 35, "attacks[0].canaries", "must be 1 (got 2)")),
+    "an audit that is sure": added("attacks: [{kind: gdp, confidence: 1}]", (5, 23, "attacks[0].confidence", "must be less than 1 (got 1)")),
+    "an audit of exchanged records": private(
+        "target_epsilon: 3, adjacency: replace-one",
+        (5, 44, "privacy.adjacency", "an audit's coins add records or leave them out"),
+        more="attacks: [{kind: one-run}]",
+    ),
+}
+
+BAD = STUDIES | PARTS | DATA | CLAIMS | PRIVACY | AUDITS
