@@ -147,6 +147,15 @@ def test_inversion_finds_what_enumeration_finds(kept: Trained) -> None:
     assert list(measures.items["exact"]) == most  # what is likeliest is the secret, or is not
 
 
+@pytest.mark.parametrize("kind", ["digits", "colours"])
+def test_an_intent_classifier_is_inverted_too(kind: str, prepare: Prepare, new_run: NewRun, tmp_path: Path) -> None:
+    """By the cross-entropy of the canary's intent alone."""
+    pattern = "colour" if kind == "colours" else "call"
+    made = trained(prepare, new_run, tmp_path / kind, {"kind": kind, "pattern": pattern, "length": 2}, {**DATA, "task": "intent"})
+    rows, _ = hunt("canary-inversion", made)
+    assert rows["finds_likeliest"].value == 1.0 and rows["hamming"].value is not None
+
+
 def test_inversion_in_the_whole_vocabulary_is_harder_and_reads_tokens_back(kept: Trained) -> None:
     rows, measures = hunt("canary-inversion", kept, vocabulary="full", restarts=4)
     assert 0 <= (rows["exact_match"].value or 0.0) <= 1 and set(measures.items) == {"id", "cluster", "exact", "wrong", "likeliest"}
