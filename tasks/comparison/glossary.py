@@ -29,8 +29,8 @@ MEANINGS = {
     "TPR at 1% FPR": "Share of the training records that the attack finds while it wrongly accuses 1 in 100 of the others. Guessing finds 1%.",
     "precision at 1% FPR": "Of those whom the attack calls members at that rate, the share who are, where few of those asked about are members: how much an "
     "accusation is worth.",
-    "epsilon lower, ceiling": "What an audit proves: the training is not more private than the lower bound, at 95% for all audits of the run together. It "
-    "could not have proved more than its ceiling, so a bound of 0 under a low ceiling says little. It must not exceed the epsilon that is claimed.",
+    "epsilon lower, ceiling": "What an audit proves: the training is not more private than the lower bound, at 95% for all audits of the run together; above "
+    "the epsilon that is claimed it disproves the claim. More than its ceiling it could not have proved, so a bound of 0 under a low ceiling says little.",
     "canary exposure": "How much a model gives away of a secret that was planted in its training data, in bits: each halves the guesses until it is found. "
     "Chance gives 1.44; the most is the logarithm of the number of secrets.",
     "canary exact match, hamming": "Share of the planted secrets that an attack reads back whole, and share of their symbols that it gets wrong: chance finds "
