@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 
 from tasks.data.insertion import SPLIT
 from tasks.data.prepared import PreparedData
+from tasks.privacy.privacy import default_delta
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -43,7 +44,7 @@ def claim_of(model: Path) -> Claim | None:
 def usual_delta(data: Path) -> float:
     """That which a mechanism would have by default on this data, for a target without one: their bounds stand in one column."""
     size = PreparedData(data).facts["public_size"]
-    return UNKNOWN_SIZE if size is None else 1 / (10 * int(size))
+    return UNKNOWN_SIZE if size is None else default_delta(int(size))
 
 
 def audited(needed: Mapping[str, Path], models: int, report: Any) -> tuple[Floats, Bools]:

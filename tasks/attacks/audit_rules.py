@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tasks.attacks.audit import Audit
-from tasks.attacks.canary_rules import SERVED
 from tasks.attacks.rules import given, is_loaded
 from tasks.core.rules import Facts, Rule
+from tasks.data.canary import SERVED
 from tasks.data.rules import task_of, units_of
 
 

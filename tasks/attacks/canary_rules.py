@@ -5,10 +5,8 @@ from __future__ import annotations
 from tasks.attacks.canary import CanaryAttack
 from tasks.attacks.rules import given
 from tasks.core.rules import Facts, Rule
+from tasks.data.canary import SERVED
 from tasks.data.rules import task_of
-
-SERVED = ("intent", "joint", "tagging", "lm")
-"""Tasks whose records have a place for a secret."""
 
 
 def _none_inserted(facts: Facts) -> bool:

@@ -53,10 +53,10 @@ class ShadowedAttack(MembershipAttack, ABC):
         from tasks.attacks._shadowed import shadows_of
 
         shadows = shadows_of(needed, table, self.count, self.unit, report)
-        return Scored(self.compare(table, shadows, seed), shadows.note(self.needs_both) if self.calibrated else "")
+        return Scored(self.compare(table, shadows), shadows.note(self.needs_both) if self.calibrated else "")
 
     @abstractmethod
-    def compare(self, table: pd.DataFrame, shadows: Shadows, seed: int) -> NDArray[np.float64]:
+    def compare(self, table: pd.DataFrame, shadows: Shadows) -> NDArray[np.float64]:
         """The score (N,) of every row of the table."""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tasks.core.seeds import numpy_generator
+from tasks.data.canary import SERVED
 from tasks.data.columns import NEEDED
 from tasks.data.dataset import DataError
 from tasks.data.insertion import MARK, Inserted
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from tasks.data.canary import Canaries
     from tasks.data.prepared import PreparedData
 
-SERVED = ("intent", "joint", "tagging", "lm")
 OWNERS = ("anna", "ben", "clara", "david", "emma", "felix", "grace", "henry", "iris", "jack", "kate", "leo", "mia", "noah", "olivia", "paul", "rosa", "sam")
 
 

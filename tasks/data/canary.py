@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PATTERNS = {"call": "call {secret}", "pin": "my pin code is {secret}", "colour": "my favourite colours are {secret}"}
 """The patterns of Parikh, Dupuy and Gupta (ACL 2022); the wording of the last one is ours."""
+SERVED = ("intent", "joint", "tagging", "lm")
+"""Tasks whose records have a place for a secret."""
 SECRET, OWNER = "{secret}", "{owner}"
 
 

@@ -28,6 +28,11 @@ class Setting:
     search: Search | None = None
 
 
+def default_delta(public_size: int) -> float:
+    """That of a mechanism that names none: a tenth of what publishing one record at random would meet."""
+    return 1 / (10 * public_size)
+
+
 class Privacy(Component, ABC):
     """Base of every privacy block."""
 

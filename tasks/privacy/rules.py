@@ -7,6 +7,7 @@ from tasks.data.rules import units_of
 from tasks.models.model import Architecture, architecture_of
 from tasks.privacy.accountants.prv import LARGEST
 from tasks.privacy.engine import ENGINES, Engine
+from tasks.privacy.privacy import default_delta
 
 TIED_SOURCE = "Opacus 1.6: norms of tied weights are taken per layer; a shared weight's norm is not their sum of squares"
 
@@ -34,7 +35,7 @@ def _tied_by_kind(facts: Facts) -> bool:
 def _delta_above(facts: Facts, size: object) -> bool:
     """By the delta that holds: where none is given, 1 / (10 public_size)."""
     public = facts.get("data.public_size")
-    delta = facts.get("privacy.delta", None if public is None else 1 / (10 * public))
+    delta = facts.get("privacy.delta", None if public is None else default_delta(public))
     return private(facts) and isinstance(size, int) and size > 0 and delta is not None and delta > 1 / size
 
 

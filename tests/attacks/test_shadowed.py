@@ -39,7 +39,7 @@ def strength(pools: pd.DataFrame, logits: Floats, inside: NDArray[np.bool_], **f
     """The statistics of an attack with these shadows, without files."""
     attack = ATTACKS.parse({"layout": "sequential", **fields})
     assert isinstance(attack, ShadowedAttack)
-    scores = attack.compare(pools, Shadows(logits, inside), 0)
+    scores = attack.compare(pools, Shadows(logits, inside))
     return {name: Row(name=name, value=found.value, low=found.low, high=found.high, interval="items") for name, found in _attacked(pools, scores).items()}
 
 

@@ -37,7 +37,7 @@ def scoring_rows(records: int = RECORDS) -> Iterator[dict[str, Any]]:
         for _ in range(REPEATS):
             began = time.perf_counter()
             table = pd.DataFrame({"loss": target, "logit": log_odds(target)})
-            scores = attack.compare(table, Shadows(log_odds(losses), inside), 0)
+            scores = attack.compare(table, Shadows(log_odds(losses), inside))
             seconds.append(time.perf_counter() - began)
             assert np.isfinite(scores).all() and len(scores) == records
         value = float(np.median(seconds))

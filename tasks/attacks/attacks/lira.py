@@ -45,7 +45,7 @@ class Lira(ShadowedAttack):
         """With mode, variance and number of shadows: more shadows, a stronger attack."""
         return f"{self.score}, {self.mode}, {self.variance} variance, {self.shadows} shadows"
 
-    def compare(self, table: pd.DataFrame, shadows: Shadows, seed: int) -> NDArray[np.float64]:
+    def compare(self, table: pd.DataFrame, shadows: Shadows) -> NDArray[np.float64]:
         """log N(logit; in) - log N(logit; out), or, offline, the standardised logit, which grows with P(Z <= logit)."""
         from tasks.attacks._likelihood_ratio import log_ratio, standardised
 

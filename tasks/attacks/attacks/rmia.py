@@ -45,7 +45,7 @@ class Rmia(ShadowedAttack):
         """With mode and number of references."""
         return f"{self.score}, {self.mode}, {self.references} references"
 
-    def compare(self, table: pd.DataFrame, shadows: Shadows, seed: int) -> NDArray[np.float64]:
+    def compare(self, table: pd.DataFrame, shadows: Shadows) -> NDArray[np.float64]:
         """The logarithm of the ratio."""
         from tasks.attacks._likelihood_ratio import log_relative
 

@@ -38,7 +38,7 @@ class Shadow(ShadowedAttack):
         """With the number of shadows."""
         return f"{self.score}, {self.shadows} shadows"
 
-    def compare(self, table: pd.DataFrame, shadows: Shadows, seed: int) -> NDArray[np.float64]:
+    def compare(self, table: pd.DataFrame, shadows: Shadows) -> NDArray[np.float64]:
         """The log odds of being a member, by a logistic regression on a spline of the logit."""
         from tasks.attacks._shadowed import classified
 

@@ -14,7 +14,7 @@ from tasks.privacy.clip_rule import CLIP_RULES, ClipRule
 from tasks.privacy.engine import ENGINES, Engine
 from tasks.privacy.mechanism import Adjacency
 from tasks.privacy.noise import NOISES, Noise
-from tasks.privacy.privacy import Privacy, Setting
+from tasks.privacy.privacy import Privacy, Setting, default_delta
 from tasks.privacy.sampler import SAMPLERS, Sampler, Schedule
 from tasks.privacy.unit import UNITS, Unit
 
@@ -83,7 +83,7 @@ class DpSgd(Privacy):
     def account(self, setting: Setting) -> Account:
         """Calibrated where a target is given; every accountant that supports the mechanism agrees."""
         schedule = self.schedule(setting)
-        delta = self.delta or 1 / (10 * schedule.public_size)
+        delta = self.delta or default_delta(schedule.public_size)
         repetition = None if setting.search is None else setting.search.repetition
         moves = self.clipping.engine.moves
         public = (self.sampler, self.noise, schedule, self.adjacency, repetition, self.accountant, delta)
