@@ -19,13 +19,14 @@ from tasks.federated.asking import Asking
 from tasks.federated.costs import Costs
 from tasks.federated.federation import Federation
 from tasks.federated.holdings import Held, Holdings
-from tasks.federated.jobs import Job, Outcomes, device_seed, make_job
+from tasks.federated.jobs import Job, device_seed, make_job
 from tasks.federated.local import Layout, Update, Work
 from tasks.federated.log import Log, RoundLog
 from tasks.federated.scoring import ALL, Score
 from tasks.federated.selection import Cohort, View
 from tasks.federated.server import State
 from tasks.federated.stragglers import asked_size, seconds, speeds, survivors
+from tasks.federated.totals import RunningTotal
 from tasks.training.memory import peak_memory_mib
 
 CHECKPOINT_SECONDS = 15.0
@@ -124,11 +125,15 @@ class Rounds:
         weights = np.zeros(len(jobs))
         weights[answered] = self._weights(cohort, answered)
         chosen = [job.weighted(weight) for job, weight, used in zip(jobs, weights, answered, strict=True) if used]
-        update, outcomes = self.layout.train(chosen)
-        if chosen:
-            self._apply(update, number)
+        total = RunningTotal(self.work.sent())
+        outcomes = self.layout.train(chosen, total)
+        if outcomes.answered.any():
+            self._apply(dict(zip(self.work.trained, total.sum(), strict=True)), number)
+        losses = np.full((2, len(jobs)), np.nan)
+        losses[:, answered] = outcomes.mean_loss, outcomes.rms_loss
+        answered[answered] = outcomes.answered
         self._spend(jobs, int(answered.sum()))
-        self.log.add(self._entry(cohort, answered, weights, jobs, outcomes, took))
+        self.log.add(self._entry(cohort, answered, weights, jobs, losses, took))
 
     def _view(self, number: int) -> View:
         window = self.federation.timeline.window_of_round(number, self.federation.rounds)
@@ -167,16 +172,20 @@ class Rounds:
         self.costs.held(held + self.log.history.size())
 
     def _entry(
-        self, cohort: Cohort, answered: NDArray[np.bool_], weights: NDArray[np.float64], jobs: Sequence[Job], outcomes: Outcomes, took: NDArray[np.float64]
+        self,
+        cohort: Cohort,
+        answered: NDArray[np.bool_],
+        weights: NDArray[np.float64],
+        jobs: Sequence[Job],
+        losses: NDArray[np.float64],
+        took: NDArray[np.float64],
     ) -> RoundLog:
-        losses = np.full((2, len(jobs)), np.nan)
-        losses[:, answered] = outcomes.mean_loss, outcomes.rms_loss
         return RoundLog(
             client=cohort.clients,
             answered=answered,
             draws=cohort.draws,
             expected=np.full(len(jobs), np.nan) if cohort.expected is None else cohort.expected,
-            weight=weights,
+            weight=np.where(answered, weights, 0.0),
             activity=self._held.activity[cohort.clients],
             examples=np.array([job.examples for job in jobs], dtype=np.int64),
             steps=np.array([job.steps for job in jobs], dtype=np.int64),
