@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from tasks.core.measures import Row
 from tasks.data.dataset import DATASETS, Dataset
 from tasks.federated.charging import account_of
+from tasks.federated.evaluation import EVALUATIONS
 from tasks.federated.federation import Federation
 from tasks.federated.population import Population
 from tasks.federated.price import NOT_RELEASED, private_rows
 from tasks.federated.steps import FederateConfig
 from tasks.models.model import MODELS
 from tasks.privacy.mechanisms.dp_fedavg import DpFedAvg
+from tasks.utility.metric import UTILITY
 from tests.federated.test_private_federation import composed
 
 ROUNDS, DEVICES_PER_ROUND = 50, 100
@@ -35,7 +37,10 @@ def rows_of(activity: NDArray[np.int64], selection: dict[str, Any], **federation
     values = {"rounds": ROUNDS, "cohort_size": DEVICES_PER_ROUND, "selection": selection, "correction": {"kind": "equal"}, **federation}
     block = Federation.model_validate(values)
     privacy = DpFedAvg.model_validate({"kind": "dp-fedavg", "noise_multiplier": 1.0, "delta": 1e-6})
-    config = FederateConfig.model_construct(model=MODELS, federation=block, privacy=privacy, randomness="reproducible", unit="user")
+    model = MODELS.parse({"kind": "linear", "tokenizer": {"kind": "hashing", "buckets": 8}})
+    evaluation, metric = EVALUATIONS.parse({"kind": "central"}), UTILITY.parse({"kind": "accuracy"})
+    values = {"model": model, "federation": block, "privacy": privacy, "randomness": "reproducible", "unit": "user", "evaluation": evaluation}
+    config = FederateConfig.model_validate({**values, "metric": metric})
     account = account_of(block, privacy, len(activity), "reproducible", "user")
     assert account is not None
     return {row.name: row for row in private_rows(config, account, population(activity))}

@@ -68,14 +68,14 @@ def test_a_trial_tells_its_guarantee_and_what_each_decile_pays(monkeypatch: pyte
     assert lifetime.population == "people" and lifetime.epsilon is None
 
 
-def test_a_secret_training_is_charged_and_tells_nothing_of_who_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_training_is_charged_and_tells_nothing_of_who_was_asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = {**STUDY, "randomness": "secret"}
     outcome = inline.run(secret, monkeypatch)
     assert outcome.comparison is not None
     [(_, guarantee)] = outcome.comparison.guarantees.items()
     assert guarantee.startswith("user-level (")
     assert [(entry.population, entry.action) for entry in open_ledger().entries()] == [("people", "reserve"), ("people", "commit")]
-    folder = next(Path(inline.home()).glob("mlruns/store/artifacts/*/privacy.json")).parent
+    folder = next(home.glob("mlruns/store/artifacts/*/privacy.json")).parent
     assert (folder / SCORES).exists() and not (folder / LOG).exists()
     rows = {row.name: row for row in Measures.load_rows(folder)}
     for name in ("federated/coverage", "federated/participation_gini", "cost/uploaded_mib", "cost/device_flops"):
