@@ -37,7 +37,7 @@ def rows_of(activity: NDArray[np.int64], selection: dict[str, Any], **federation
     values = {"rounds": ROUNDS, "cohort_size": DEVICES_PER_ROUND, "selection": selection, "correction": {"kind": "equal"}, **federation}
     block = Federation.model_validate(values)
     privacy = DpFedAvg.model_validate({"kind": "dp-fedavg", "noise_multiplier": 1.0, "delta": 1e-6})
-    model = MODELS.parse({"kind": "linear", "tokenizer": {"kind": "hashing", "buckets": 8}})
+    model = MODELS.parse({"kind": "linear", "tokenizer": {"kind": "hashing", "buckets": 16}})
     evaluation, metric = EVALUATIONS.parse({"kind": "central"}), UTILITY.parse({"kind": "accuracy"})
     values = {"model": model, "federation": block, "privacy": privacy, "randomness": "reproducible", "unit": "user", "evaluation": evaluation}
     config = FederateConfig.model_validate({**values, "metric": metric})
