@@ -106,6 +106,7 @@ def _rounds(
         folder=run.checkpoint / "federation",
         report=run.report,
         series=config.metric.metric("train"),
+        randomness=config.randomness,
     )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -23,10 +24,12 @@ from tasks.federated.jobs import Job, device_seed, make_job
 from tasks.federated.local import Layout, Update, Work
 from tasks.federated.log import Log, RoundLog
 from tasks.federated.scoring import ALL, Score
+from tasks.federated.secure.protocol import secret, simulated
+from tasks.federated.secure.total import SecureTotal
 from tasks.federated.selection import Cohort, View
 from tasks.federated.server import State
 from tasks.federated.stragglers import asked_size, seconds, speeds, survivors
-from tasks.federated.totals import RunningTotal
+from tasks.federated.totals import RunningTotal, Total
 from tasks.training.memory import peak_memory_mib
 
 CHECKPOINT_SECONDS = 15.0
@@ -69,6 +72,7 @@ class Rounds:
         folder: where checkpoints go.
         report: progress and series.
         series: name of the series that a check is told as.
+        randomness: reproducible: keys of secure aggregation follow from the seed; secret: from the operating system, and the sums are the same.
     """
 
     federation: Federation
@@ -82,6 +86,7 @@ class Rounds:
     folder: Path
     report: Report
     series: str
+    randomness: Literal["reproducible", "secret"] = "reproducible"
     checkpoint_seconds: float = CHECKPOINT_SECONDS
 
     def __post_init__(self) -> None:
@@ -125,14 +130,15 @@ class Rounds:
         weights = np.zeros(len(jobs))
         weights[answered] = self._weights(cohort, answered)
         chosen = [job.weighted(weight) for job, weight, used in zip(jobs, weights, answered, strict=True) if used]
-        total = RunningTotal(self.work.sent())
+        total = self._total(jobs, number)
         outcomes = self.layout.train(chosen, total)
         if outcomes.answered.any():
             self._apply(dict(zip(self.work.trained, total.sum(), strict=True)), number)
         losses = np.full((2, len(jobs)), np.nan)
-        losses[:, answered] = outcomes.mean_loss, outcomes.rms_loss
+        if block.secure_aggregation is None:
+            losses[:, answered] = outcomes.mean_loss, outcomes.rms_loss
         answered[answered] = outcomes.answered
-        self._spend(jobs, int(answered.sum()))
+        self._spend(jobs, int(answered.sum()), total)
         self.log.add(self._entry(cohort, answered, weights, jobs, losses, took))
 
     def _view(self, number: int) -> View:
@@ -149,6 +155,14 @@ class Rounds:
     def _job(self, client: int, number: int) -> Job:
         return make_job(client, self._held.rows(client), self.federation.client, device_seed(self.seed, number, client))
 
+    def _total(self, jobs: Sequence[Job], number: int) -> Total:
+        block, spare = self.federation.secure_aggregation, len(jobs) - self.federation.cohort_size
+        if block is None or not jobs:
+            return RunningTotal(self.work.sent())
+        away = max(0, spare) if self.federation.stragglers.over_selection > 1 else 0
+        roots = secret if self.randomness == "secret" else simulated(self.seed, number)
+        return SecureTotal(self.work.sent(), block, [job.client for job in jobs], away, roots)
+
     def _weights(self, cohort: Cohort, answered: NDArray[np.bool_]) -> NDArray[np.float64]:
         expected = None if cohort.expected is None else cohort.expected[answered]
         there = Cohort(cohort.clients[answered], cohort.draws[answered], expected, cohort.origin)
@@ -164,10 +178,13 @@ class Rounds:
                     f"a weight is not a number after round {number + 1}: lower federation.client.optimizer.learning_rate or federation.server.learning_rate"
                 )
 
-    def _spend(self, jobs: Sequence[Job], answered: int) -> None:
+    def _spend(self, jobs: Sequence[Job], answered: int, total: Total) -> None:
         lengths = self.work.encoded.lengths
         tokens = sum(int(lengths[torch.from_numpy(job.rows)].sum()) * job.examples // max(1, len(job.rows)) for job in jobs)
         self.costs.trained(tokens, len(jobs), answered)
+        if self.federation.secure_aggregation is not None:
+            sent = (total.round.uploaded, total.round.downloaded) if isinstance(total, SecureTotal) else (0, 0)
+            self.costs.aggregated(*sent, answered)
         held = sum(tensor.numel() * tensor.element_size() for tensor in self.server.values())
         self.costs.held(held + self.log.history.size())
 

@@ -35,7 +35,7 @@ class SecureAggregation(BaseModel):
     neighbours: Literal["auto"] | int = Field(default="auto", description="Devices that each shares masks with; auto: as many as cohort and dropouts ask for.")
     bits: int = Field(default=20, ge=1, le=40, description="Fraction bits of the fixed point: a sum over m devices is off by m / 2^(bits + 1) at most.")
     clip_range: float = Field(default=8.0, gt=0, le=2**20, description="Largest absolute value in a device's weighted update; a larger one is refused.")
-    dropouts: float = Field(default=0.05, ge=0, lt=0.5, description="Share of the devices asked that may not answer; over-selection counts beside it.")
+    dropouts: float = Field(default=0.05, ge=0, lt=0.5, description="Share of devices that may fail to answer, beside those asked to spare; auto is for it.")
 
     def width(self, devices: int) -> int | None:
         """Bits of the narrower modulus in which a sum over so many devices fits; None where none does."""
@@ -46,26 +46,35 @@ class SecureAggregation(BaseModel):
         """How many of a device's neighbours must answer: the threshold to the nearest whole, and more than half."""
         return max(neighbours // 2 + 1, round(self.threshold * neighbours))
 
-    def neighbours_of(self, devices: int, dropouts: float) -> int:
-        """How many neighbours each of so many devices has, where a share of them may drop out. Raises UserError where no number is enough."""
+    def neighbours_of(self, devices: int, away: int) -> int:
+        """How many neighbours each of so many devices has, ``away`` of them asked to spare. Raises UserError where no number is enough."""
         if devices < FEWEST:
             raise UserError(f"secure aggregation over {devices} devices would show what one of them sends: ask at least {FEWEST}")
-        needed = devices - 1 if devices <= SMALL else self.needed(devices, dropouts)
+        needed = self.needed(devices, away)
         return needed if isinstance(self.neighbours, str) else min(devices - 1, max(needed, self.neighbours))
 
-    def needed(self, devices: int, dropouts: float) -> int:
-        """The fewest neighbours with which a round keeps to SECRECY and SUCCESS. Raises UserError where all are not enough."""
-        return _needed(self, devices, max(self.dropouts, dropouts))
+    def needed(self, devices: int, away: int) -> int:
+        """The fewest neighbours with which a round keeps to SECRECY and SUCCESS; among few devices, all. Raises UserError where all are not enough."""
+        if devices > SMALL:
+            return _needed(self, devices, away + math.ceil(self.dropouts * devices))
+        if devices - 1 - away < self.shares_needed(devices - 1):
+            raise UserError(_too_many(devices, away))
+        return devices - 1
 
 
 @lru_cache(maxsize=4096)
-def _needed(block: SecureAggregation, devices: int, dropouts: float) -> int:
+def _needed(block: SecureAggregation, devices: int, away: int) -> int:
     """See SecureAggregation.needed: even numbers in turn, then all others."""
-    away, corrupt = math.ceil(dropouts * devices), math.floor(CORRUPT * devices)
-    for neighbours in [*range(2, devices - 1, 2), devices - 1]:
+    candidates: list[int] = [*range(2, devices - 1, 2), devices - 1]
+    corrupt = math.floor(CORRUPT * devices)
+    for neighbours in candidates:
         if _suffices(devices, neighbours, block.shares_needed(neighbours), away, corrupt):
             return neighbours
-    raise UserError(
+    raise UserError(_too_many(devices, away))
+
+
+def _too_many(devices: int, away: int) -> str:
+    return (
         f"federation.secure_aggregation: where {away} of {devices} devices drop out, too few shares of some are left however many neighbours they have: "
         "lower threshold, dropouts or over_selection"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tasks.core.component import OneOf
 from tasks.core.step import Step, StepConfig, StepRun
@@ -34,12 +34,13 @@ def partition(config: PartitionConfig, inputs: Mapping[str, Path], seed: int, ru
 
 
 class FederateConfig(StepConfig):
-    """Which model, trained how, checked by which metric."""
+    """Which model, trained how, checked by which metric, and where randomness that is to be secret comes from."""
 
     model: Annotated[Model, OneOf(MODELS)]
     federation: Federation
     evaluation: Annotated[Evaluation, OneOf(EVALUATIONS)]
     metric: Annotated[UtilityMetric, OneOf(UTILITY)]
+    randomness: Literal["reproducible", "secret"] = "reproducible"
 
 
 def federate(config: FederateConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:

@@ -23,7 +23,7 @@ def vectors(devices: int, size: int, seed: int = 0, spread: float = 1.0) -> dict
 
 def begun(values: Vectors, block: SecureAggregation | None = None, kind: type[SecureRound] = SecureRound, seed: int = 0) -> SecureRound:
     """Keys and shares are exchanged; of 33 devices or more, each has some of the others as neighbours."""
-    return kind(block or SecureAggregation(), list(values), len(next(iter(values.values()))), 0.0, simulated(seed, 0))
+    return kind(block or SecureAggregation(), list(values), len(next(iter(values.values()))), 0, simulated(seed, 0))
 
 
 def summed(made: SecureRound, values: Vectors, dropped: Collection[int] = (), silent: Collection[int] = ()) -> NDArray[np.float64]:

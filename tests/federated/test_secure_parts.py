@@ -145,30 +145,30 @@ def test_neighbourhood_is_mutual_and_of_one_size(count: int, neighbours: int) ->
     assert all(name in graph[other] and name != other for name, others in graph.items() for other in others)
 
 
-@pytest.mark.parametrize(("devices", "dropouts"), [(50, 0.05), (100, 0.05), (100, 0.1), (1000, 0.05), (1000, 0.1)])
-def test_neighbours_are_the_fewest_that_keep_to_the_bounds(devices: int, dropouts: float) -> None:
+@pytest.mark.parametrize(("devices", "away"), [(50, 0), (100, 0), (100, 5), (1000, 0), (1000, 50)])
+def test_neighbours_are_the_fewest_that_keep_to_the_bounds(devices: int, away: int) -> None:
     """Against scipy's hypergeometric tails."""
     block = SecureAggregation()
-    away, corrupt = int(np.ceil(dropouts * devices)), int(CORRUPT * devices)
+    gone, corrupt = away + int(np.ceil(0.05 * devices)), int(CORRUPT * devices)
 
     def kept(neighbours: int) -> bool:
         threshold = block.shares_needed(neighbours)
         read = devices * hypergeom(devices - 1, corrupt, neighbours).sf(threshold - 1)
-        lost = devices * hypergeom(devices - 1, away, neighbours).sf(neighbours - threshold)
-        cut = devices * hypergeom(devices, corrupt + away, neighbours // 2).pmf(neighbours // 2)
+        lost = devices * hypergeom(devices - 1, gone, neighbours).sf(neighbours - threshold)
+        cut = devices * hypergeom(devices, corrupt + gone, neighbours // 2).pmf(neighbours // 2)
         return bool(max(read, cut) <= 2**-41 and lost <= 2**-30)
 
-    found = block.needed(devices, dropouts)
+    found = block.needed(devices, away)
     assert found == next(neighbours for neighbours in itertools.chain(range(2, devices - 1, 2), [devices - 1]) if kept(neighbours))
-    assert block.neighbours_of(devices, dropouts) == found < devices - 1
+    assert block.neighbours_of(devices, away) == found < devices - 1
 
 
 def test_neighbours_are_all_others_among_few_and_never_fewer_than_it_takes() -> None:
-    assert SecureAggregation().neighbours_of(SMALL, 0.05) == SMALL - 1
-    needed = SecureAggregation().needed(100, 0.05)
-    assert SecureAggregation(neighbours=4).neighbours_of(100, 0.05) == needed
-    assert SecureAggregation(neighbours=60).neighbours_of(100, 0.05) == 60 and SecureAggregation(neighbours=600).neighbours_of(100, 0.05) == 99
-    with pytest.raises(UserError, match="ask at least 3"):
-        SecureAggregation().neighbours_of(2, 0.0)
-    with pytest.raises(UserError, match="40 of 100 devices drop out"):
-        SecureAggregation().neighbours_of(100, 0.4)
+    assert SecureAggregation().neighbours_of(SMALL, 5) == SMALL - 1 > SecureAggregation().neighbours_of(SMALL + 1, 0)
+    needed = SecureAggregation().needed(100, 0)
+    assert SecureAggregation(neighbours=4).neighbours_of(100, 0) == needed
+    assert SecureAggregation(neighbours=60).neighbours_of(100, 0) == 60 and SecureAggregation(neighbours=600).neighbours_of(100, 0) == 99
+    assert SecureAggregation().neighbours_of(6, 2) == 5
+    for devices, away, reason in ((2, 0, "ask at least 3"), (6, 3, "3 of 6 devices drop out"), (100, 35, "40 of 100 devices drop out")):
+        with pytest.raises(UserError, match=reason):
+            SecureAggregation().neighbours_of(devices, away)

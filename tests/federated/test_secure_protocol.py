@@ -57,7 +57,7 @@ def test_keys_of_the_system_and_of_a_seed() -> None:
         return found
 
     def of_the_system() -> SecureRound:
-        return SecureRound(SecureAggregation(), names, 9, 0.0, secret)
+        return SecureRound(SecureAggregation(), names, 9, 0, secret)
 
     assert np.array_equal(summed(of_the_system(), values), summed(begun(values), values))
     assert masked(of_the_system()) != masked(of_the_system())

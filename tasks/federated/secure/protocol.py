@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,17 @@ from tasks.federated.secure.server import Server
 from tasks.federated.secure_aggregation import SecureAggregation
 
 Roots = Callable[[str], bytes]
+
+
+class Sized(Protocol):
+    """A message."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+
+M = TypeVar("M", bound=Sized)
 
 
 def secret(purpose: str) -> bytes:
@@ -35,20 +47,22 @@ class SecureRound:
         block: how.
         devices: who was asked and has not dropped out yet.
         size: D, numbers per device.
-        dropouts: the share of devices that may drop out, for which neighbours are counted.
+        away: how many of them are asked to spare, for which neighbours are counted.
         roots: 32 bytes for each purpose.
     """
 
-    def __init__(self, block: SecureAggregation, devices: Sequence[int], size: int, dropouts: float, roots: Roots) -> None:
-        neighbours = block.neighbours_of(len(devices), dropouts)
+    def __init__(self, block: SecureAggregation, devices: Sequence[int], size: int, away: int, roots: Roots) -> None:
+        neighbours = block.neighbours_of(len(devices), away)
         self.fixed_point = FixedPoint.of(block, len(devices))
         generator = np.random.Generator(np.random.Philox(key=int.from_bytes(roots("graph")[:16], "big")))
         self.server = Server(size, self.fixed_point, neighbours, block.shares_needed(neighbours), generator)
         self.devices = {name: self.device(name, roots(f"device {name}")) for name in devices}
-        rosters = self.server.enlist([device.advertise() for device in self.devices.values()])
-        deliveries = self.server.route([self.devices[name].share(roster) for name, roster in rosters.items()])
+        self.uploaded = self.downloaded = 0
+        """Bytes that devices sent and got."""
+        rosters = self.server.enlist([self._up(device.advertise()) for device in self.devices.values()])
+        deliveries = self.server.route([self._up(self.devices[name].share(self._down(roster))) for name, roster in rosters.items()])
         for name, delivery in deliveries.items():
-            self.devices[name].receive(delivery)
+            self.devices[name].receive(self._down(delivery))
 
     def device(self, name: int, root: bytes) -> Device:
         """A device of this round."""
@@ -56,9 +70,17 @@ class SecureRound:
 
     def submit(self, name: int, values: NDArray[np.float64]) -> None:
         """A device masks its numbers and sends them."""
-        self.server.collect(self.devices[name].mask(values))
+        self.server.collect(self._up(self.devices[name].mask(values)))
 
     def total(self, silent: Collection[int] = ()) -> NDArray[np.float64]:
         """(D,) the sum of what was submitted. ``silent`` are devices that send no shares any more. Raises TooFewDevices."""
         requests = self.server.requests()
-        return self.server.total([self.devices[name].unmask(request) for name, request in requests.items() if name not in silent])
+        return self.server.total([self._up(self.devices[name].unmask(self._down(request))) for name, request in requests.items() if name not in silent])
+
+    def _up(self, message: M) -> M:
+        self.uploaded += message.size
+        return message
+
+    def _down(self, message: M) -> M:
+        self.downloaded += message.size
+        return message
