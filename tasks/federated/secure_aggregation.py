@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,7 +32,9 @@ class SecureAggregation(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     threshold: float = Field(default=0.67, gt=0.5, le=1, description="Share of a device's neighbours whose shares unmask; with fewer the round is refused.")
-    neighbours: Literal["auto"] | int = Field(default="auto", description="Devices that each shares masks with; auto: as many as cohort and dropouts ask for.")
+    neighbours: Literal["auto"] | Annotated[int, Field(ge=2)] = Field(
+        default="auto", description="Devices that each shares masks with; auto: as many as cohort and dropouts ask for."
+    )
     bits: int = Field(default=20, ge=1, le=40, description="Fraction bits of the fixed point: a sum over m devices is off by m / 2^(bits + 1) at most.")
     clip_range: float = Field(default=8.0, gt=0, le=2**20, description="Largest absolute value in a device's weighted update; a larger one is refused.")
     dropouts: float = Field(default=0.05, ge=0, lt=0.5, description="Share of devices that may fail to answer, beside those asked to spare; auto is for it.")

@@ -304,6 +304,7 @@ def test_every_stage_has_a_rule() -> None:
         ("FED-06", federated("afl")),
         *(("FED-30", secured(selection)) for selection in ("afl", "oort", "power-of-choice")),
         ("FED-34", secured(cohort_size=2)),
+        ("STUDY-01", {**federated("uniform"), "randomness": "secret"}),
         ("PRIV-04", private({"adjacency": "replace-one", "accountant": "prv"})),
         ("DISTIL-01", taught(privacy=PRIVATE, data={"kind": "wikitext-2", "public_size": 90}, teacher_data={"kind": "wikitext-2"})),
         ("DISTIL-01", taught(privacy=PRIVATE, data=PAGES, teacher_data={"kind": "wikitext-2"})),
