@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from tasks.core.errors import UserError
 from tasks.core.seeds import numpy_generator
 from tasks.core.step import Report
 from tasks.federated import resuming
+from tasks.federated.aggregation import Aggregation
 from tasks.federated.asking import Asking
 from tasks.federated.costs import Costs
 from tasks.federated.federation import Federation
@@ -24,12 +24,10 @@ from tasks.federated.jobs import Job, device_seed, make_job
 from tasks.federated.local import Layout, Update, Work
 from tasks.federated.log import Log, RoundLog
 from tasks.federated.scoring import ALL, Score
-from tasks.federated.secure.protocol import secret, simulated
-from tasks.federated.secure.total import SecureTotal
 from tasks.federated.selection import Cohort, View
 from tasks.federated.server import State
 from tasks.federated.stragglers import asked_size, seconds, speeds, survivors
-from tasks.federated.totals import RunningTotal, Total
+from tasks.federated.totals import Asked, Total
 from tasks.training.memory import peak_memory_mib
 
 CHECKPOINT_SECONDS = 15.0
@@ -72,7 +70,8 @@ class Rounds:
         folder: where checkpoints go.
         report: progress and series.
         series: name of the series that a check is told as.
-        randomness: reproducible: keys of secure aggregation follow from the seed; secret: from the operating system, and the sums are the same.
+        aggregation: what becomes of contributions.
+        public_records: the public number of records on all devices, of which shares are taken; None: as many as there are.
     """
 
     federation: Federation
@@ -86,7 +85,8 @@ class Rounds:
     folder: Path
     report: Report
     series: str
-    randomness: Literal["reproducible", "secret"] = "reproducible"
+    aggregation: Aggregation = field(default_factory=Aggregation)
+    public_records: int | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
 
     def __post_init__(self) -> None:
@@ -130,10 +130,12 @@ class Rounds:
         weights = np.zeros(len(jobs))
         weights[answered] = self._weights(cohort, answered)
         chosen = [job.weighted(weight) for job, weight, used in zip(jobs, weights, answered, strict=True) if used]
-        total = self._total(jobs, number)
+        spare = len(jobs) - block.cohort_size if block.stragglers.over_selection > 1 else 0
+        total = self.aggregation.begin(self.work.sent(), Asked(number, tuple(job.client for job in jobs), max(0, spare)))
         outcomes = self.layout.train(chosen, total)
-        if outcomes.answered.any():
-            self._apply(dict(zip(self.work.trained, total.sum(), strict=True)), number)
+        update = self.aggregation.end(total, number)
+        if update is not None:
+            self._apply(dict(zip(self.work.trained, update, strict=True)), number)
         losses = np.full((2, len(jobs)), np.nan)
         if block.secure_aggregation is None:
             losses[:, answered] = outcomes.mean_loss, outcomes.rms_loss
@@ -149,24 +151,19 @@ class Rounds:
             self._records = int(self._held.activity.sum())
         availability = self.federation.availability
         available = self._ready if availability.always_on else availability.available(number, self.activity, self.seed) & self._ready
+        if self.federation.separation > 1:
+            available = available & self.log.history.rested(number, self.federation.separation)
         asking = Asking(self.work, self._held, self.costs, self.seed, number)
-        return View(number, self._held.activity, available, self.log.history, asking, self.federation.client.batch_size)
+        size, public = self.federation.client.batch_size, self.aggregation.public_size
+        return View(number, self._held.activity, available, self.log.history, asking, size, public)
 
     def _job(self, client: int, number: int) -> Job:
         return make_job(client, self._held.rows(client), self.federation.client, device_seed(self.seed, number, client))
 
-    def _total(self, jobs: Sequence[Job], number: int) -> Total:
-        block, spare = self.federation.secure_aggregation, len(jobs) - self.federation.cohort_size
-        if block is None or not jobs:
-            return RunningTotal(self.work.sent())
-        away = max(0, spare) if self.federation.stragglers.over_selection > 1 else 0
-        roots = secret if self.randomness == "secret" else simulated(self.seed, number)
-        return SecureTotal(self.work.sent(), block, [job.client for job in jobs], away, roots)
-
     def _weights(self, cohort: Cohort, answered: NDArray[np.bool_]) -> NDArray[np.float64]:
         expected = None if cohort.expected is None else cohort.expected[answered]
         there = Cohort(cohort.clients[answered], cohort.draws[answered], expected, cohort.origin)
-        shares = self._held.activity[there.clients] / max(1, self._records)
+        shares = self._held.activity[there.clients] / max(1, self.public_records or self._records)
         return self.federation.correction.weights(there, shares, self.federation.cohort_size)
 
     def _apply(self, update: Update, number: int) -> None:
@@ -182,9 +179,8 @@ class Rounds:
         lengths = self.work.encoded.lengths
         tokens = sum(int(lengths[torch.from_numpy(job.rows)].sum()) * job.examples // max(1, len(job.rows)) for job in jobs)
         self.costs.trained(tokens, len(jobs), answered)
-        if self.federation.secure_aggregation is not None:
-            sent = (total.round.uploaded, total.round.downloaded) if isinstance(total, SecureTotal) else (0, 0)
-            self.costs.aggregated(*sent, answered)
+        if total.exchanged is not None:
+            self.costs.aggregated(*total.exchanged, answered)
         held = sum(tensor.numel() * tensor.element_size() for tensor in self.server.values())
         self.costs.held(held + self.log.history.size())
 
@@ -218,6 +214,8 @@ class Rounds:
 
     def _tell(self, scores: list[Score]) -> None:
         self.progress.scores += scores
+        for name, value in self.aggregation.kept.items():
+            self.report.metric(f"train/{name}", value, self.progress.round)
         for score in scores:
             if score.window == ALL and score.score == score.score:
                 self.report.metric(self.series, score.score, score.round)

@@ -107,4 +107,12 @@ RULES = (
         source="hypergeometric tails after Bell et al., CCS 2020: 2^-40 for secrecy where a fifth of the devices are corrupt, 2^-30 for success",
         path="federation.secure_aggregation.neighbours",
     ),
+    Rule(
+        id="FED-36",
+        when=lambda facts: _block(facts) is not None and facts.get("privacy.kind", "none") != "none",
+        verdict="label",
+        sentence="epsilon holds where devices clip as they are told: the server sees sums, and cannot look at the length of one device's update",
+        source="what is hidden from the server is hidden from its checks (Bonawitz et al., CCS 2017, leave well-formed inputs open)",
+        path="federation.secure_aggregation",
+    ),
 )

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from tasks.core.errors import UserError
+from tasks.federated.contributions import Contribution
 from tasks.federated.jobs import Job
 from tasks.federated.rounds import Rounds
 from tasks.federated.secure.device import Device
+from tasks.federated.secure.fixed_point import FixedPoint
 from tasks.federated.secure.messages import MaskedVector, Roster, SealedShares
 from tasks.federated.secure.protocol import simulated
 from tasks.federated.secure.server import Server, TooFewDevices
 from tasks.federated.secure.total import SecureTotal
 from tasks.federated.secure_aggregation import SecureAggregation
-from tasks.federated.totals import RunningTotal
+from tasks.federated.totals import Asked, LongerThanTheClip, RunningTotal
 from tasks.privacy.clip_rules.flat import Flat
 from tests.federated.trained import training, weights
 
-SOURCES: tuple[Literal["secret", "reproducible"], ...] = ("secret", "reproducible")
 COHORTS: dict[str, dict[str, Any]] = {
     "all answer": {},
     "some are late": {"cohort_size": 6, "stragglers": {"over_selection": 1.5}},
@@ -66,9 +67,8 @@ def test_a_whole_training_stays_close_and_draws_the_same_cohorts(tmp_path: Path)
 
 def test_secret_keys_and_keys_of_a_seed_give_the_same_model(tmp_path: Path) -> None:
     ends = []
-    for randomness in SOURCES:
-        made = training(tmp_path / randomness, rounds=2, secure_aggregation={})
-        made.randomness = randomness
+    for randomness in ("secret", "reproducible"):
+        made = training(tmp_path / randomness, rounds=2, secure_aggregation={}, randomness=randomness)
         made.run()
         ends.append(weights(made))
     assert all(torch.equal(ends[0][name], tensor) for name, tensor in ends[1].items())
@@ -131,18 +131,56 @@ def jobs(count: int) -> list[Job]:
     return [Job(client, np.zeros(1, dtype=np.int64), 1, 1, 1, 0, 1 / count) for client in range(count)]
 
 
-def test_a_clipped_sum_and_how_many_were_short_enough() -> None:
-    """The server learns how many, and of none whether."""
+def clipped(bits: int) -> tuple[SecureTotal, RunningTotal]:
+    """A sum of five of six devices, three of which clip; masked, and in the clear."""
     generator = torch.Generator().manual_seed(0)
     sent = [torch.randn(3, 4, generator=generator), torch.randn(5, generator=generator)]
-    trained = [[tensor + scale * torch.randn(tensor.shape, generator=generator) for tensor in sent] for scale in (0.01, 0.01, 3.0, 3.0, 3.0)]
     rule = Flat(kind="flat", l2_clip_norm=0.2)
-    secure = SecureTotal(sent, SecureAggregation(), range(6), 1, simulated(0, 0), rule)
-    plain = RunningTotal(sent, rule)
-    for total in (secure, plain):
-        for job, weights_after in zip(jobs(5), trained, strict=True):
-            total.add(job, weights_after)
+    asked = Asked(0, tuple(range(6)), 1)
+    secure, plain = SecureTotal(sent, SecureAggregation(bits=bits), asked, simulated(0, 0), rule), RunningTotal(sent, rule)
+    for job, scale in zip(jobs(5), (0.01, 0.01, 3.0, 3.0, 3.0), strict=True):
+        trained = [tensor + scale * torch.randn(tensor.shape, generator=generator) for tensor in sent]
+        for total in (secure, plain):
+            total.add(job, trained)
+    return secure, plain
+
+
+def test_a_clipped_sum_and_how_many_were_short_enough() -> None:
+    """The server learns how many, and of none whether."""
+    secure, plain = clipped(20)
     assert secure.unclipped == 0 and secure.received == plain.received == 5
     for mine, theirs in zip(secure.sum(), plain.sum(), strict=True):
-        assert mine.dtype == torch.float64 and mine.shape == theirs.shape and float((mine - theirs).abs().max()) <= 5 * 2.0**-21
+        assert mine.dtype == torch.float64 and mine.shape == theirs.shape and float((mine - theirs).abs().max()) <= 5 * 2.0**-20
     assert secure.unclipped == plain.unclipped == 2
+
+
+def test_rounding_never_makes_a_clipped_contribution_longer() -> None:
+    """Rounded to the nearest, a vector at the clip is outside it about every second time: so are those of the positive control."""
+    generator = np.random.default_rng(0)
+    vectors = generator.normal(size=(50, 100))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = {}
+    for inward in (True, False):
+        point = FixedPoint.of(SecureAggregation(bits=8), 3, inward)
+        rounded = np.stack([point.decode(point.encode(vector)) for vector in vectors])
+        assert np.abs(rounded - vectors).max() <= point.precision(1) == 2.0 ** -(8 if inward else 9)
+        lengths[inward] = np.linalg.norm(rounded, axis=1)
+    assert (lengths[True] <= 1).all() and (lengths[False] > 1).any()
+
+
+def test_a_device_that_weighs_after_the_clip_is_noticed_by_itself() -> None:
+    secure, _ = clipped(20)
+    with pytest.raises(LongerThanTheClip, match="device 5 sent an update of length"):
+        secure.receive(jobs(6)[5], Contribution([torch.ones(3, 4), torch.ones(5)]))
+
+
+def test_private_rounds_are_as_in_the_clear(tmp_path: Path) -> None:
+    """The same noise, and contributions rounded inward: by 2^-bits a device at most, over the expected cohort, beside float32."""
+    private: dict[str, Any] = {"noise_multiplier": 0.5, "clipping": {"rule": {"kind": "adaptive-quantile"}}}
+    block: dict[str, Any] = {"selection": {"kind": "uniform", "design": "poisson"}, "correction": {"kind": "equal"}, "cohort_size": 8, "rounds": 2}
+    plain = training(tmp_path / "plain", privacy=private, **block)
+    secure = training(tmp_path / "secure", privacy=private, secure_aggregation={"bits": 30}, **block)
+    for made in (plain, secure):
+        made.run()
+    assert 0 <= farthest(plain, secure) < 1e-5
+    assert plain.aggregation.kept == secure.aggregation.kept and plain.aggregation.kept

@@ -49,11 +49,12 @@ class SecureRound:
         size: D, numbers per device.
         away: how many of them are asked to spare, for which neighbours are counted.
         roots: 32 bytes for each purpose.
+        inward: see FixedPoint.
     """
 
-    def __init__(self, block: SecureAggregation, devices: Sequence[int], size: int, away: int, roots: Roots) -> None:
+    def __init__(self, block: SecureAggregation, devices: Sequence[int], size: int, away: int, roots: Roots, inward: bool = False) -> None:
         neighbours = block.neighbours_of(len(devices), away)
-        self.fixed_point = FixedPoint.of(block, len(devices))
+        self.fixed_point = FixedPoint.of(block, len(devices), inward)
         generator = np.random.Generator(np.random.Philox(key=int.from_bytes(roots("graph")[:16], "big")))
         self.server = Server(size, self.fixed_point, neighbours, block.shares_needed(neighbours), generator)
         self.devices = {name: self.device(name, roots(f"device {name}")) for name in devices}
