@@ -11,6 +11,7 @@ from tasks.federated.availability import AVAILABILITIES, Availability
 from tasks.federated.client import Client
 from tasks.federated.correction import CORRECTIONS, Correction
 from tasks.federated.engine import ENGINES, Engine
+from tasks.federated.secure_aggregation import SecureAggregation
 from tasks.federated.selection import SELECTIONS, Selection
 from tasks.federated.server import SERVERS, Server
 from tasks.federated.stragglers import Stragglers
@@ -35,6 +36,7 @@ class Federation(BaseModel):
     availability: Annotated[Availability, OneOf(AVAILABILITIES)] = _default(AVAILABILITIES, "always")
     stragglers: Stragglers = Field(default_factory=Stragglers, description="Over-selection, deadline and speeds of devices.")
     client: Client = Field(default_factory=Client, description="Local training.")
+    secure_aggregation: SecureAggregation | None = Field(default=None, description="The server sees the cohort's sum alone; absent: it sees every update.")
     server: Annotated[Server, OneOf(SERVERS)] = _default(SERVERS, "sgd")
     timeline: Annotated[Timeline, OneOf(TIMELINES)] = _default(TIMELINES, "static")
 

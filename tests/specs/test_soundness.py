@@ -66,6 +66,11 @@ def taught(distillation: Values | None = None, **others: Any) -> Values:
     return {"data": {"kind": "clinc150"}, "teacher": {"kind": "gpt2"}, "student": {"kind": "gpt2"}, "distillation": distillation or {}, **others}
 
 
+def secured(selection: str = "uniform", secure: Values | None = None, **others: Any) -> Values:
+    """A federated trial whose server sees sums alone."""
+    return federated(selection, secure_aggregation=secure or {}, **others)
+
+
 PRIVATE: Values = {"kind": "dp-sgd"}
 PAGES: Values = {"kind": "mixture", "parts": [{"kind": "wikitext-2"}, {"kind": "bold-wikipedia", "by": "title", "test_share": 0.2}]}
 AWAY: Values = {"availability": {"kind": "bernoulli"}}
@@ -153,6 +158,13 @@ CASES: dict[str, tuple[Values, Values]] = {
         {**federated("uniform"), "sweep": {"claims": 1, "seeds": 4}},
         {**federated("uniform"), "sweep": {"claims": 1, "seeds": 5}},
     ),
+    "FED-30": (secured("divfl"), secured("participation-history")),
+    "FED-31": (secured(engine={"kind": "flower-simulation"}), secured(engine={"kind": "in-process"})),
+    "FED-32": (secured(), federated("uniform")),
+    "FED-33": (secured(secure={"bits": 40, "clip_range": 2.0**20}, cohort_size=8), secured(secure={"bits": 40, "clip_range": 2.0**20}, cohort_size=7)),
+    "FED-34": (secured(cohort_size=4, stragglers={"over_selection": 2.0}), secured(cohort_size=4, stragglers={"over_selection": 1.5})),
+    "FED-36": ({**secured(), "privacy": {"kind": "dp-fedavg"}}, {**federated("uniform"), "privacy": {"kind": "dp-fedavg"}}),
+    "FED-35": (secured(secure={"neighbours": 20}, cohort_size=100), secured(secure={"neighbours": 40}, cohort_size=100)),
     "MODEL-01": (
         {"data": {"kind": "synthetic-assistant", "task": "joint"}, "model": {"kind": "linear"}},
         {"data": {"kind": "synthetic-assistant", "task": "intent"}, "model": {"kind": "linear"}},
@@ -293,6 +305,9 @@ def test_every_stage_has_a_rule() -> None:
         ("FED-05", federated("activity-proportional", "hajek", "label-dirichlet")),
         ("FED-06", federated("threshold")),
         ("FED-06", federated("afl")),
+        *(("FED-30", secured(selection)) for selection in ("afl", "oort", "power-of-choice")),
+        ("FED-34", secured(cohort_size=2)),
+        ("STUDY-01", {**federated("uniform"), "randomness": "secret"}),
         ("PRIV-04", private({"adjacency": "replace-one", "accountant": "prv"})),
         ("DISTIL-01", taught(privacy=PRIVATE, data={"kind": "wikitext-2", "public_size": 90}, teacher_data={"kind": "wikitext-2"})),
         ("DISTIL-01", taught(privacy=PRIVATE, data=PAGES, teacher_data={"kind": "wikitext-2"})),
