@@ -1,7 +1,8 @@
 """Federated rounds of the kinds that a study with Flower, privacy or secure aggregation has, timed part by part.
 
-    python tests/benchmarks/federated_flower.py [--json] [--only secure]
+    python tests/benchmarks/federated_flower.py [--json] [--only private]
 
+private: a round with clips and noise against the same without, 50 devices with the language model of specs/fl_selection/irc_static.yaml, on one core.
 secure: rounds of secure aggregation of 100 devices with a million parameters each, of which 5 drop out, in one process on one core.
 """
 
@@ -16,9 +17,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.benchmarks._private_rounds import private_rows
 from tests.benchmarks._secure_rounds import secure_rows
 
-PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {"secure": secure_rows}
+PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {"private": private_rows, "secure": secure_rows}
 
 
 def main() -> None:
