@@ -67,17 +67,20 @@ class Outcomes:
     """What devices report beside their updates, in the order of the jobs.
 
     Args:
-        mean_loss, rms_loss: (m,) mean, and root of the mean square, of the losses of the examples as they were trained on.
+        mean_loss, rms_loss: (m,) mean, and root of the mean square, of the losses of the examples as they were trained on; NaN of a device that failed.
+        answered: (m,) whether a device's contribution arrived.
     """
 
     mean_loss: NDArray[np.float64]
     rms_loss: NDArray[np.float64]
+    answered: NDArray[np.bool_]
 
     @staticmethod
     def of(total: Sequence[float], squares: Sequence[float], jobs: Sequence[Job]) -> Outcomes:
-        """From sums of losses and of their squares."""
+        """From sums of losses and of their squares, of devices that all answered."""
         count = np.maximum(1, np.array([job.examples for job in jobs], dtype=np.float64))
-        return Outcomes(np.asarray(total, dtype=np.float64) / count, np.sqrt(np.asarray(squares, dtype=np.float64) / count))
+        means, roots = np.asarray(total, dtype=np.float64) / count, np.sqrt(np.asarray(squares, dtype=np.float64) / count)
+        return Outcomes(means, roots, np.ones(len(jobs), dtype=np.bool_))
 
 
 def device_seed(seed: int, round: int, client: int) -> int:

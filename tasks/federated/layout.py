@@ -10,6 +10,7 @@ from tasks.federated.jobs import device_seed, make_job
 from tasks.federated.local import Work, trained_names
 from tasks.federated.sequential import Sequential
 from tasks.federated.stacked import Stacked
+from tasks.federated.totals import RunningTotal
 from tasks.models.model import Architecture
 from tasks.training.layout import STEPS, compared, made_up, seconds_of
 
@@ -29,7 +30,7 @@ def measure_layout(model: Architecture, client: Client, task: str, chunk: int, d
     def stack() -> Callable[[], object]:
         model.open_up(made.network)
         stacked = Stacked(work, chunk)
-        return lambda: stacked.train(jobs)
+        return lambda: stacked.train(jobs, RunningTotal(work.sent()))
 
     sequential = Sequential(work)
-    return compared(seconds_of(lambda: sequential.train(jobs), device), stack, device)
+    return compared(seconds_of(lambda: sequential.train(jobs, RunningTotal(work.sent())), device), stack, device)

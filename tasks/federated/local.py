@@ -1,4 +1,4 @@
-"""Local training of a cohort: the sum of weighted updates, in float64, and what each device reports."""
+"""Local training of a cohort: what all devices share, and how they are trained."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from tasks.core.errors import UserError
 from tasks.federated.client import Client
 from tasks.federated.jobs import Job, Outcomes
+from tasks.federated.totals import Total
 from tasks.models.batches import Encoded
 
 Update = dict[str, Tensor]
-PIECE = 1 << 17
-"""Numbers that are added at once: a megabyte of float64."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,10 @@ class Work:
         there = dict(self.network.named_parameters())
         return {name: there[name] for name in self.trained}
 
+    def sent(self) -> list[Tensor]:
+        """Copies of the trained weights as they are now, in the order of ``trained``."""
+        return [parameter.detach().clone() for parameter in self.parameters.values()]
+
     @property
     def size(self) -> int:
         """How many numbers a device sends back."""
@@ -50,44 +52,14 @@ class Work:
 
 
 class Layout(ABC):
-    """How a cohort's devices are trained in one process."""
+    """How a cohort's devices are trained, and where."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
 
     @abstractmethod
-    def train(self, jobs: Sequence[Job]) -> tuple[Update, Outcomes]:
-        """The sum over jobs of weight x (trained - sent), float64 by name, and the outcomes. The network is left as it was sent."""
-
-
-class Sum:
-    """A running sum of weighted models, from which the sum of weighted updates follows: no update is ever held."""
-
-    def __init__(self, sent: Sequence[Tensor]) -> None:
-        self._sent = sent
-        self._total = [torch.zeros_like(tensor, dtype=torch.float64) for tensor in sent]
-        self._weight = 0.0
-
-    def add(self, tensors: Sequence[Tensor], weight: float) -> None:
-        """Add one device's weights."""
-        for total, tensor in zip(self._total, tensors, strict=True):
-            _add(total, tensor, weight)
-        self._weight += weight
-
-    def update(self) -> list[Tensor]:
-        """The sum of weight x (trained - sent). It is the sum's own memory: ask once."""
-        for total, sent in zip(self._total, self._sent, strict=True):
-            _add(total, sent, -self._weight)
-        return self._total
-
-
-def _add(total: Tensor, tensor: Tensor, weight: float) -> None:
-    """total += weight x tensor, float64 and float32, in pieces that stay in the cache: at once, a float64 copy of the whole is made first."""
-    if total.device.type != "cpu" or total.numel() <= PIECE:
-        total.add_(tensor, alpha=weight)
-        return
-    for piece, other in zip(total.view(-1).split(PIECE), tensor.reshape(-1).split(PIECE), strict=True):  # type: ignore[no-untyped-call]
-        piece.add_(other, alpha=weight)
+    def train(self, jobs: Sequence[Job], total: Total) -> Outcomes:
+        """Train from the weights that ``total`` was begun with, and make each device part of it. The network is left as it was sent."""
 
 
 def trained_names(network: nn.Module, freeze: Sequence[str]) -> tuple[str, ...]:

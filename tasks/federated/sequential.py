@@ -9,7 +9,8 @@ from torch import Tensor
 
 from tasks.core.seeds import torch_seeded
 from tasks.federated.jobs import Job, Outcomes
-from tasks.federated.local import Layout, Sum, Update
+from tasks.federated.local import Layout
+from tasks.federated.totals import Total
 from tasks.models.batches import network_inputs
 from tasks.models.losses import per_example_loss
 
@@ -17,20 +18,19 @@ from tasks.models.losses import per_example_loss
 class Sequential(Layout):
     """Devices share one copy of the weights: memory is that of one model, twice."""
 
-    def train(self, jobs: Sequence[Job]) -> tuple[Update, Outcomes]:
+    def train(self, jobs: Sequence[Job], total: Total) -> Outcomes:
         """See Layout."""
         weights: list[Tensor] = list(self.work.parameters.values())
-        sent = [weight.detach().clone() for weight in weights]
-        total, losses, squares = Sum(sent), [], []
+        losses, squares = [], []
         self.work.network.train()
         for job in jobs:
-            loss, square = self.local(job, sent)
+            loss, square = self.local(job, total.sent)
             losses.append(loss)
             squares.append(square)
+            total.add(job, weights)
             with torch.no_grad():
-                total.add(weights, job.weight)
-                torch._foreach_copy_(weights, sent)
-        return dict(zip(self.work.trained, total.update(), strict=True)), Outcomes.of(losses, squares, jobs)
+                torch._foreach_copy_(weights, list(total.sent))
+        return Outcomes.of(losses, squares, jobs)
 
     def local(self, job: Job, sent: Sequence[Tensor]) -> tuple[float, float]:
         """Train the network in place on one device's examples; the sums of losses and of their squares."""

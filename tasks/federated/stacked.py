@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from tasks.core.seeds import derive, torch_seeded
 from tasks.federated.jobs import Job, Outcomes
-from tasks.federated.local import Layout, Sum, Update, Work
+from tasks.federated.local import Layout, Work
+from tasks.federated.totals import Total
 from tasks.training.stacking import Stack, StackedGradient, padded
 
 
@@ -26,10 +27,9 @@ class Stacked(Layout):
         self._chunk = chunk
         self._gradients = StackedGradient(work.network)
 
-    def train(self, jobs: Sequence[Job]) -> tuple[Update, Outcomes]:
+    def train(self, jobs: Sequence[Job], total: Total) -> Outcomes:
         """See Layout."""
-        sent = {name: parameter.detach() for name, parameter in self.work.parameters.items()}
-        total = Sum(list(sent.values()))
+        sent = dict(zip(self.work.trained, total.sent, strict=True))
         order = sorted(range(len(jobs)), key=lambda place: (-jobs[place].steps, jobs[place].client))
         sums = torch.zeros(len(jobs), 2)
         self.work.network.train()
@@ -37,9 +37,9 @@ class Stacked(Layout):
             places = order[start : start + self._chunk]
             sums[places] = self._stack([jobs[place] for place in places], sent, total)
         losses, squares = sums.T.tolist()
-        return dict(zip(sent, total.update(), strict=True)), Outcomes.of(losses, squares, jobs)
+        return Outcomes.of(losses, squares, jobs)
 
-    def _stack(self, jobs: Sequence[Job], sent: Stack, total: Sum) -> Tensor:
+    def _stack(self, jobs: Sequence[Job], sent: Stack, total: Total) -> Tensor:
         """Train a stack; (C, 2) sums of losses and of their squares."""
         weights = {name: nn.Parameter(tensor.expand(len(jobs), *tensor.shape).clone()) for name, tensor in sent.items()}
         for weight in weights.values():
@@ -73,8 +73,8 @@ class Stacked(Layout):
             optimizer.step()
         return sums
 
-    def _ended(self, weights: Mapping[str, nn.Parameter], jobs: Sequence[Job], places: range, total: Sum) -> None:
+    def _ended(self, weights: Mapping[str, nn.Parameter], jobs: Sequence[Job], places: range, total: Total) -> None:
         """Add the devices of some places to the sum: they did their last step."""
         with torch.no_grad():
             for place in places:
-                total.add([weight[place] for weight in weights.values()], jobs[place].weight)
+                total.add(jobs[place], [weight[place] for weight in weights.values()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,9 @@ import torch
 
 from tasks.core.component import components_in
 from tasks.federated.client import Client
-from tasks.federated.jobs import Job, device_seed, make_job
-from tasks.federated.local import Work, trained_names
+from tasks.federated.jobs import Job, Outcomes, device_seed, make_job
+from tasks.federated.local import Layout, Update, Work, trained_names
+from tasks.federated.totals import RunningTotal
 from tasks.models.batches import Encoded
 from tasks.models.masking import IGNORED
 from tasks.models.model import MODELS, Architecture, Started, TaskShape
@@ -75,3 +76,10 @@ def jobs(block: Client, seed: int = 0, round: int = 0) -> list[Job]:
     ends = np.cumsum(SIZES)
     rows = [np.arange(end - size, end) for size, end in zip(SIZES, ends, strict=True)]
     return [make_job(client, mine, block, device_seed(seed, round, client)).weighted(0.1 * (client + 1)) for client, mine in enumerate(rows)]
+
+
+def trained(layout: Layout, given: Sequence[Job]) -> tuple[Update, Outcomes]:
+    """The sum of weighted updates by name, and what the devices report."""
+    total = RunningTotal(layout.work.sent())
+    outcomes = layout.train(given, total)
+    return dict(zip(layout.work.trained, total.sum(), strict=True)), outcomes

@@ -16,7 +16,7 @@ from tasks.federated.sequential import Sequential
 from tasks.federated.stacked import Stacked
 from tasks.models.batches import network_inputs
 from tasks.models.losses import per_example_loss
-from tests.federated.layouts import MODELS_OF_TASK, SIZES, jobs, started, work
+from tests.federated.layouts import MODELS_OF_TASK, SIZES, jobs, started, trained, work
 
 CLIENTS: dict[str, dict[str, Any]] = {
     "sgd": {"optimizer": {"kind": "sgd", "learning_rate": 0.1}},
@@ -67,9 +67,9 @@ def test_both_layouts_do_what_each_device_does_alone(model: str, client: str) ->
     given = jobs(shared.client)
     before = {name: parameter.detach().clone() for name, parameter in shared.parameters.items()}
     expected, means = twin(shared, given)
-    found = {"sequential": Sequential(shared).train(given)}
+    found = {"sequential": trained(Sequential(shared), given)}
     made.model.open_up(made.network)
-    found |= {f"stacked {chunk}": Stacked(shared, chunk).train(given) for chunk in (2, 16)}
+    found |= {f"stacked {chunk}": trained(Stacked(shared, chunk), given) for chunk in (2, 16)}
     for name, (update, outcomes) in found.items():
         tolerance = 3e-4 if client == "adamw" else 2e-5  # Adam divides by the root of tiny gradients, so it makes rounding larger
         seen = {name: change for name, change in update.items() if not name.endswith("k_proj.bias")}  # attention ignores it: its gradient is rounding alone
@@ -84,7 +84,7 @@ def test_a_wrong_weight_would_be_seen() -> None:
     shared = work(made, encoded, **CLIENTS["sgd"])
     given = jobs(shared.client)
     wrong = [given[0].weighted(0.2), *given[1:]]
-    assert largest_difference(Sequential(shared).train(wrong)[0], twin(shared, given)[0]) > 1e-3
+    assert largest_difference(trained(Sequential(shared), wrong)[0], twin(shared, given)[0]) > 1e-3
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS_OF_TASK if model not in FEW])
@@ -94,7 +94,7 @@ def test_the_same_cohort_twice_is_equal_bit_for_bit(model: str) -> None:
     given = jobs(shared.client)
     made.model.open_up(made.network)
     for layout in (Sequential(shared), Stacked(shared, 3)):
-        (one, told), (other, again) = layout.train(given), layout.train(given)
+        (one, told), (other, again) = trained(layout, given), trained(layout, given)
         assert all(torch.equal(one[name], other[name]) for name in one)
         assert np.array_equal(told.mean_loss, again.mean_loss)
 
@@ -107,10 +107,10 @@ def test_a_device_draws_the_same_whoever_else_is_asked() -> None:
             module.p = 0.3
     shared = work(made, encoded, **CLIENTS["sgd"])
     given = jobs(shared.client)
-    alone, _ = Sequential(shared).train([given[2]])
-    after_others, _ = Sequential(shared).train([job.weighted(0.0) for job in given[:2]] + [given[2]])
+    alone, _ = trained(Sequential(shared), [given[2]])
+    after_others, _ = trained(Sequential(shared), [job.weighted(0.0) for job in given[:2]] + [given[2]])
     assert largest_difference(alone, after_others) < 1e-12
-    other_seed, _ = Sequential(shared).train([jobs(shared.client, seed=1)[2]])
+    other_seed, _ = trained(Sequential(shared), [jobs(shared.client, seed=1)[2]])
     assert largest_difference(alone, other_seed) > 1e-4
 
 
@@ -122,7 +122,7 @@ def test_dropout_differs_between_the_devices_of_a_stack() -> None:
     shared = work(made, encoded, **CLIENTS["sgd"], max_steps=1)
     made.model.open_up(made.network)
     same = [job for job in jobs(shared.client) if job.client == 0]
-    pair, outcomes = Stacked(shared, 2).train([same[0], same[0]])
+    pair, outcomes = trained(Stacked(shared, 2), [same[0], same[0]])
     assert outcomes.mean_loss[0] != outcomes.mean_loss[1]
     assert pair
 
@@ -134,10 +134,10 @@ def test_frozen_weights_are_not_trained_and_not_sent() -> None:
     assert "embedding.weight" in whole.trained and "embedding.weight" not in part.trained
     assert whole.size - part.size == made.network.get_parameter("embedding.weight").numel()
     given = jobs(part.client)
-    update, _ = Sequential(part).train(given)
+    update, _ = trained(Sequential(part), given)
     assert "embedding.weight" not in update
     made.model.open_up(made.network)
-    assert largest_difference(Stacked(part, 4).train(given)[0], update) < 2e-5
+    assert largest_difference(trained(Stacked(part, 4), given)[0], update) < 2e-5
 
 
 def test_freezing_is_checked() -> None:

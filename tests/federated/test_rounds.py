@@ -12,6 +12,7 @@ import torch
 
 from tasks.federated import resuming
 from tasks.federated.evaluation import EVALUATIONS, Evaluation
+from tasks.federated.jobs import Outcomes
 from tasks.federated.measuring import federated_measures
 from tasks.federated.population import Population
 from tasks.federated.rounds import FederationDiverged, Rounds
@@ -57,7 +58,7 @@ def test_no_rounds_leave_the_model_as_it_began(tmp_path: Path) -> None:
     metric = UTILITY.parse({"kind": "accuracy"})
     evaluation = EVALUATIONS.parse({"kind": "central", "target": 0.5})
     assert isinstance(metric, UtilityMetric) and isinstance(evaluation, Evaluation)
-    rows = {row.name: row for row in federated_measures(rounds, metric, evaluation, population, "iid", "cpu").rows}
+    rows = {row.name: row for row in federated_measures(rounds, metric, evaluation, population, "iid", "cpu", secret=False).rows}
     assert rows["federated/coverage"].value == 0 and rows["cost/uploaded_mib"].value == 0 and rows["federated/rounds_to_target"].value is None
     with pytest.raises(ValueError, match="2 windows need at least as many rounds"):
         training(tmp_path / "windows", rounds=0, timeline={"kind": "continual", "windows": 2, "by": "count"})
@@ -178,9 +179,8 @@ def test_a_training_that_leaves_the_numbers_says_what_to_lower(tmp_path: Path, m
     rounds = training(tmp_path)
     train = rounds.layout.train
 
-    def blown_up(jobs: Any) -> Any:
-        update, outcomes = train(jobs)
-        return {name: change * float("inf") for name, change in update.items()}, outcomes
+    def blown_up(jobs: Any, total: Any) -> Any:
+        return train([job.weighted(float("inf")) for job in jobs], total)
 
     monkeypatch.setattr(rounds.layout, "train", blown_up)
     with pytest.raises(FederationDiverged, match=r"after round 1: lower federation\.client\.optimizer\.learning_rate"):
@@ -195,3 +195,21 @@ def test_a_window_trains_on_what_is_held_in_it(tmp_path: Path) -> None:
         assert np.array_equal(entry.activity, held[entry.client])
     checked = [score.round for score in rounds.progress.scores]
     assert {3, 6, 9} <= set(checked), "the end of each window is checked"
+
+
+def test_a_device_that_fails_is_logged_and_the_others_keep_their_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = training(tmp_path)
+    train = rounds.layout.train
+
+    def first_fails(jobs: Any, total: Any) -> Outcomes:
+        found = train(jobs[1:], total)
+        lost = [np.concatenate([[value], left]) for value, left in ((np.nan, found.mean_loss), (np.nan, found.rms_loss), (False, found.answered))]
+        return Outcomes(lost[0], lost[1], lost[2].astype(np.bool_))
+
+    monkeypatch.setattr(rounds.layout, "train", first_fails)
+    rounds.run()
+    for entry in rounds.log.rounds:
+        assert not entry.answered[0] and entry.answered[1:].all()
+        assert entry.weight[0] == 0 and np.isnan(entry.mean_loss[0])
+        shares = entry.activity / entry.activity.sum()
+        assert np.allclose(entry.weight[1:], shares[1:])  # what was sent out with the work, not a share of those who are left
