@@ -28,7 +28,7 @@ class Federation(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: Annotated[Engine, OneOf(ENGINES)] = _default(ENGINES, "in-process")
-    rounds: int = Field(default=100, ge=1, le=1_000_000, description="Rounds of selection, local training and aggregation.")
+    rounds: int = Field(default=100, ge=0, le=1_000_000, description="Rounds of selection, local training and aggregation; 0: the model before any training.")
     cohort_size: int = Field(default=50, ge=1, le=1_000_000, description="Devices per round; for designs of random size, expected ones.")
     selection: Annotated[Selection, OneOf(SELECTIONS)] = _default(SELECTIONS, "uniform")
     separation: int = Field(default=1, ge=1, le=1_000_000, description="Least number of rounds between two takings part of a device; 1: no bound.")
@@ -52,6 +52,6 @@ class Federation(BaseModel):
 
     @model_validator(mode="after")
     def _rounds_for_windows(self) -> Federation:
-        if self.timeline.window_count > self.rounds:
+        if self.timeline.window_count > max(1, self.rounds):
             raise ValueError(f"timeline: {self.timeline.window_count} windows need at least as many rounds (got {self.rounds})")
         return self

@@ -171,6 +171,10 @@ CASES: dict[str, tuple[Values, Values]] = {
     ),
     "MODEL-02": (masked_by("hashing"), masked_by("bytes")),
     "MODEL-03": (spelled_by("hashing"), spelled_by("pretrained")),
+    "MODEL-04": (
+        {"data": {"kind": "xquad"}, "model": {"kind": "bert"}, "facts": {"counts": {"train": 9_999}}},
+        {"data": {"kind": "xquad"}, "model": {"kind": "pretrained"}, "facts": {"counts": {"train": 9_999}}},
+    ),
     "NIGHT-01": (tonight(["a", "c"]), tonight(["a", "b"])),
     "NIGHT-02": (tonight(["a"], "pass", "champion"), tonight(["a"], "pass")),
     "NIGHT-03": ({"kind": "retraining-audit"}, {"kind": "dp-training"}),
@@ -236,6 +240,10 @@ CASES: dict[str, tuple[Values, Values]] = {
     "UTILITY-01": (
         {"data": {"kind": "clinc150"}, "utility": [{"kind": "accuracy"}, {"kind": "slot-f1"}]},
         {"data": {"kind": "snips", "task": "joint"}, "utility": [{"kind": "accuracy"}, {"kind": "slot-f1"}]},
+    ),
+    "UTILITY-02": (
+        {"data": {"kind": "wnut17"}, "utility": [{"kind": "slot-f1"}, {"kind": "baseline-gain", "over": "majority"}]},
+        {"data": {"kind": "wnut17"}, "utility": [{"kind": "slot-f1"}, {"kind": "baseline-gain", "over": "word-tags"}]},
     ),
     **ATTACK_CASES,
     **FEDERATED_CASES,
@@ -337,6 +345,12 @@ def test_the_delta_that_is_left_out_is_held_against_the_records_too(size: int) -
 def test_an_attack_that_compares_no_pools_needs_no_non_members() -> None:
     trial = {**private(BY_USER, attacks=MECHANISM, model={"kind": "bilstm"}), **built()}
     assert not [finding for stage in STAGES for finding in findings(trial, stage) if finding.rule.verdict == "refuse"]
+
+
+@pytest.mark.parametrize(("task", "size", "labelled"), [("seq2seq", 9_999, True), ("seq2seq", 10_000, False), ("tagging", 500, False)])
+def test_little_data_is_labelled_only_where_a_model_answers_or_writes(task: str, size: int, labelled: bool) -> None:
+    trial = {"data": {"kind": "files", "task": task}, "model": {"kind": "bart"}, "facts": {"counts": {"train": size}}}
+    assert ("MODEL-04" in [finding.rule.id for finding in findings(trial, "data")]) is labelled
 
 
 def test_a_usual_private_trial_is_refused_nowhere() -> None:
