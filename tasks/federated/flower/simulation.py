@@ -17,6 +17,7 @@ from flwr.simulation import run_simulation
 from tasks.core.errors import UserError
 from tasks.federated.flower.client_app import client_app
 from tasks.federated.flower.fleet import Fleet, Host
+from tasks.federated.flower.quiet import silence
 
 ENDING = 60.0
 """Seconds in which a simulation ends."""
@@ -58,7 +59,8 @@ class Simulation(Host):
             self._handed.put(grid)
             self._over.wait()
 
-        backend = {"init_args": {"num_cpus": self._actors, "num_gpus": 0}, "client_resources": {"num_cpus": 1, "num_gpus": 0.0}}
+        ray = {"address": "local", "num_cpus": self._actors, "num_gpus": 0, "logging_level": "ERROR", "log_to_driver": False}
+        backend = {"init_args": ray, "client_resources": {"num_cpus": 1, "num_gpus": 0.0}}
         try:
             run_simulation(app, client_app(lambda context: settings), self._nodes, backend_config=backend)
         except BaseException as error:  # it would end with this thread, unseen
@@ -72,6 +74,7 @@ def simulated(inputs: Mapping[str, Path], nodes: int, actors: int, device: str, 
     """A fleet of virtual nodes that all read the same folders. Raises UserError where Ray is not installed."""
     if importlib.util.find_spec("ray") is None:
         raise UserError("federation.engine flower-simulation needs Ray: install assay[flower]")
+    silence()
     simulation = Simulation({**{name: str(path) for name, path in inputs.items()}, "device": device}, nodes, actors)
     fleet = Fleet(simulation.begin(), nodes, timeout, simulation)
     try:
