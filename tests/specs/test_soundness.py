@@ -67,6 +67,8 @@ def taught(distillation: Values | None = None, **others: Any) -> Values:
 
 PRIVATE: Values = {"kind": "dp-sgd"}
 PAGES: Values = {"kind": "mixture", "parts": [{"kind": "wikitext-2"}, {"kind": "bold-wikipedia", "by": "title", "test_share": 0.2}]}
+NODES: Values = {"kind": "flower-simulation"}
+MASKED, CAUSAL = ({"kind": "wikitext-2", "task": task} for task in ("mlm", "lm"))
 AWAY: Values = {"availability": {"kind": "bernoulli"}}
 
 
@@ -152,6 +154,19 @@ CASES: dict[str, tuple[Values, Values]] = {
         {**federated("uniform"), "sweep": {"claims": 1, "seeds": 4}},
         {**federated("uniform"), "sweep": {"claims": 1, "seeds": 5}},
     ),
+    "FED-20": (federated("power-of-choice", engine=NODES), federated("afl", engine=NODES)),
+    "FED-21": (federated("uniform", engine={**NODES, "on_failure": "complete"}), federated("uniform", engine={**NODES, "on_failure": "fail"})),
+    "FED-22": ({**federated("uniform", engine=NODES), "data": MASKED}, {**federated("uniform", engine=NODES), "data": CAUSAL}),
+    "FED-23": (federated("uniform", engine=NODES, secure_aggregation={}), federated("uniform", engine=NODES)),
+    "FED-24": (
+        {**federated("uniform", engine=NODES), "labels": {"kind": "self-training"}},
+        {**federated("uniform", engine=NODES), "labels": {"kind": "given"}},
+    ),
+    "FED-25": (
+        federated("uniform", engine={"kind": "flower-deployment", "address": "127.0.0.1:9"}),
+        federated("uniform", engine={"kind": "flower-deployment"}),
+    ),
+    "FED-26": (federated("uniform", engine=NODES), federated("uniform", engine={"kind": "in-process"})),
     "MODEL-01": (
         {"data": {"kind": "synthetic-assistant", "task": "joint"}, "model": {"kind": "linear"}},
         {"data": {"kind": "synthetic-assistant", "task": "intent"}, "model": {"kind": "linear"}},

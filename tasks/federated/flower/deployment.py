@@ -18,8 +18,6 @@ from tasks.federated.flower.shares import write_share
 from tasks.federated.flower.superlink import SuperLink
 
 
-
-
 class Loopback(Host):
     """A SuperLink and its SuperNodes on this machine.
 

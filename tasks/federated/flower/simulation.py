@@ -28,16 +28,17 @@ class Simulation(Host):
 
     def __init__(self, settings: Mapping[str, Any], nodes: int, actors: int) -> None:
         self._settings, self._nodes, self._actors = dict(settings), nodes, actors
-        self._handed: Queue[Grid | BaseException] = Queue()
-        self._over, self._failure = threading.Event(), Queue[BaseException]()
+        self._handed: Queue[Grid | None] = Queue()
+        self._over = threading.Event()
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="flower-simulation", daemon=True)
 
     def begin(self) -> Grid:
         """Start it; how to reach its nodes."""
         self._thread.start()
         found = self._handed.get()
-        if isinstance(found, BaseException):
-            raise UserError(f"Flower's simulation did not begin: {found}") from found
+        if found is None:
+            raise self._ended()
         return found
 
     def end(self) -> None:
@@ -48,7 +49,11 @@ class Simulation(Host):
     def check(self) -> None:
         """Raise UserError where the simulation ended."""
         if not self._thread.is_alive():
-            raise UserError("Flower's simulation ended before the training did: see its messages above")
+            raise self._ended()
+
+    def _ended(self) -> UserError:
+        cause = self._error and (self._error.__cause__ or self._error)
+        return UserError(f"federation.engine: Flower's simulation ended before the training did ({type(cause).__name__}: {cause})")
 
     def _run(self) -> None:
         settings = self._settings
@@ -64,9 +69,10 @@ class Simulation(Host):
         try:
             run_simulation(app, client_app(lambda context: settings), self._nodes, backend_config=backend)
         except BaseException as error:  # it would end with this thread, unseen
-            self._handed.put(error)
+            self._error = error
         finally:
             self._over.set()
+            self._handed.put(None)
 
 
 @contextmanager
