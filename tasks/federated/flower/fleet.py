@@ -15,8 +15,8 @@ from tasks.federated.flower.messages import PARTITION
 
 PAUSE = 0.05
 """Seconds between two looks for replies."""
-OF_CODE = (ErrorCode.CLIENT_APP_RAISED_EXCEPTION, ErrorCode.LOAD_CLIENT_APP_EXCEPTION, ErrorCode.INVALID_FAB)
-"""Errors that another attempt would meet again."""
+LOST = (ErrorCode.MESSAGE_UNAVAILABLE, ErrorCode.REPLY_MESSAGE_UNAVAILABLE, ErrorCode.NODE_UNAVAILABLE, ErrorCode.CLIENT_APP_CRASHED)
+"""What is said for a node that is gone; any other error is one of its code, which another attempt would meet again."""
 
 
 class NodeFailed(UserError):
@@ -87,7 +87,7 @@ class Fleet:
                 node = waiting.pop(found.metadata.reply_to_message_id)
                 if not found.has_error():
                     replies[node] = found
-                elif found.error.code in OF_CODE:
+                elif found.error.code not in LOST:
                     raise NodeFailed(f"node {self._partition_of.get(node, '?')} failed: {found.error.reason}")
             self.host.check()
             waiting = {name: node for name, node in waiting.items() if not self.host.gone(self._partition_of.get(node, -1))}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,8 +76,8 @@ class SuperLink:
     @contextmanager
     def run(self) -> Iterator[Grid]:
         """A run of its own; it is over when this closes. Raises UserError."""
+        bundle = _bundle()
         with self._control() as control:
-            bundle = build_fab_from_files({"pyproject.toml": APP.encode()})[0]
             run_id = control.StartRun(StartRunRequest(fab=fab_to_proto(Fab(hashlib.sha256(bundle).hexdigest(), bundle, {})))).run_id
         if not run_id:
             raise UserError(f"federation.engine: the SuperLink at {self.address} began no run")
@@ -135,6 +136,13 @@ class SuperLink:
             yield
         except (httpx.HTTPError, FlowerError) as error:
             raise UserError(f"federation.engine: the SuperLink at {self.address} cannot be used: {error}") from error
+
+
+def _bundle() -> bytes:
+    """The app bundle. A library that Flower packs it with warns of another's names."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return build_fab_from_files({"pyproject.toml": APP.encode()})[0]
 
 
 @contextmanager
