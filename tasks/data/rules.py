@@ -29,12 +29,18 @@ def task_of(facts: Facts) -> str | None:
 
 
 def units_of(facts: Facts) -> int | None:
-    """How many units of privacy the training split has, users where they are the unit; None where it is not known."""
-    found = facts.get("facts.users.train" if facts.get("privacy.unit.kind") == "user" else "facts.counts.train")
+    """How many units of privacy the training split has, users where they are the unit, or devices; None where it is not known."""
+    if facts.get("privacy.kind") == "dp-fedavg":
+        natural = facts.get("partition.kind") == "natural"
+        found = facts.get("facts.users.train") if natural and facts.get("partition.column", "user") == "user" else facts.get("partition.devices")
+    else:
+        found = facts.get("facts.users.train" if facts.get("privacy.unit.kind") == "user" else "facts.counts.train")
     return None if found is None else int(found)
 
 
 def _public_size_above_data(facts: Facts) -> bool:
+    if facts.get("federation"):
+        return False  # how many devices there are is known once records were dealt
     size, train = facts.get("data.public_size"), units_of(facts)
     return size is not None and train is not None and abs(size - train) > 0.1 * size
 

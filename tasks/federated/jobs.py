@@ -24,8 +24,8 @@ class Job:
         rows: indices of the encoded examples that it holds.
         epochs, batch_size, most_steps: see Client.
         seed: of the device in this round: it decides the order of examples and dropout.
-        window: what it holds is that of this window.
         weight: what its update is multiplied with; 0 until the cohort is known.
+        window: what it holds is that of this window.
     """
 
     client: int
@@ -34,8 +34,8 @@ class Job:
     batch_size: int
     most_steps: int
     seed: int
-    window: int = 0
     weight: float = 0.0
+    window: int = 0
 
     def weighted(self, weight: float) -> Job:
         """The same job with its weight."""
@@ -92,4 +92,4 @@ def device_seed(seed: int, round: int, client: int) -> int:
 
 def make_job(client: int, rows: NDArray[np.int64], block: Client, seed: int, window: int = 0) -> Job:
     """The job of a device that holds some examples."""
-    return Job(client, rows, block.epochs, block.batch_size, block.steps(len(rows)), seed, window)
+    return Job(client, rows, block.epochs, block.batch_size, block.steps(len(rows)), seed, window=window)

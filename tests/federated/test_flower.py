@@ -20,7 +20,7 @@ from tasks.data.prepared import PreparedData
 from tasks.federated.contributions import Contribution, contribution
 from tasks.federated.flower.fleet import Fleet, NodeFailed
 from tasks.federated.flower.layout import DevicesLost
-from tasks.federated.flower.messages import answers_in, arrays, asks_in, order, reply, tensors
+from tasks.federated.flower.messages import answers_in, arrays, asks_in, order, reply, tensors, told_in
 from tasks.federated.flower.node import Answer, Ask
 from tasks.federated.flower.shares import write_share
 from tasks.federated.jobs import Job
@@ -215,7 +215,7 @@ def test_messages_say_back_what_was_said() -> None:
     asks = [Ask(3, (1 << 63) - 1, 0.125), Ask(11, 7, 0.0)]
     content = order("{}", arrays(sent), asks, 2, rule, 8.0)
     assert asks_in(content) == (asks, 2, rule, 8.0)
-    assert all(torch.equal(one, other) for one, other in zip(tensors(content["sent"]), sent, strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(told_in(content)[1], sent, strict=True)) and told_in(content)[0] == "{}"
     given = [contribution([tensor + 1 for tensor in sent], sent, 1.0, rule), contribution(sent, sent, 1.0, rule)]
     answers = [Answer(ask.client, made, 9, 0.5, float("nan")) for ask, made in zip(asks, given, strict=True)]
     for before, after in zip(answers, answers_in(reply(answers)), strict=True):

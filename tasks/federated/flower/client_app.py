@@ -8,7 +8,7 @@ from typing import Any
 from flwr.app import Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from tasks.federated.flower.messages import PARTITION, asks_in, reply, tensors
+from tasks.federated.flower.messages import PARTITION, asks_in, reply, told_in
 from tasks.federated.flower.node import node_of
 
 OWN = (PARTITION, "num-partitions", "device")
@@ -22,7 +22,7 @@ def client_app(settings: Callable[[Context], Mapping[str, Any]]) -> ClientApp:
     @app.query()
     def query(message: Message, context: Context) -> Message:
         """Which partition this node is."""
-        content = RecordDict({"node": MetricRecord({PARTITION: int(context.node_config[PARTITION])})})
+        content = RecordDict({"node": MetricRecord({PARTITION: int(str(context.node_config[PARTITION]))})})
         return Message(content, reply_to=message)
 
     @app.train()
@@ -30,9 +30,9 @@ def client_app(settings: Callable[[Context], Mapping[str, Any]]) -> ClientApp:
         """Train the devices that the message asks, and hand over their contributions."""
         found = settings(context)
         folders = tuple(sorted((name, str(path)) for name, path in found.items() if name not in OWN))
-        node = node_of(folders, message.content["study"]["told"], str(found.get("device", "cpu")))
+        told, sent = told_in(message.content)
+        node = node_of(folders, told, str(found.get("device", "cpu")))
         asks, window, rule, divisor = asks_in(message.content)
-        sent = tensors(message.content["sent"])
         return Message(reply([node.train(ask, window, sent, rule, divisor) for ask in asks]), reply_to=message)
 
     return app

@@ -70,7 +70,7 @@ class Fleet:
         there = set(self.grid.get_node_ids())
         unknown = sorted(there - self._partition_of.keys())
         for said in self.exchange({node: message(RecordDict({"ask": ConfigRecord()}), node, MessageType.QUERY, "partitions") for node in unknown}).values():
-            self._partition_of[said.metadata.src_node_id] = int(said.content["node"][PARTITION])
+            self._partition_of[said.metadata.src_node_id] = int(str(said.content.metric_records["node"][PARTITION]))
         found = {partition: node for node, partition in self._partition_of.items() if node in there}
         wrong = sorted(partition for partition in found if not 0 <= partition < self.partitions)
         if wrong:

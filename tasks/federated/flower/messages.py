@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,11 +45,16 @@ def order(study: str, weights: ArrayRecord, asks: Sequence[Ask], window: int, ru
 
 def asks_in(content: RecordDict) -> tuple[list[Ask], int, ClipRule | None, float]:
     """The devices that are asked, the window, the clip rule and what weights are multiplied with."""
-    each = content["round"]
+    each: Mapping[str, Any] = content.config_records["round"]
     asks = [Ask(*values) for values in zip(each["clients"], each["seeds"], each["weights"], strict=True)]
     rule = CLIP_RULES.parse(json.loads(each["rule"])) if each["rule"] else None
     assert rule is None or isinstance(rule, ClipRule)
     return asks, each["window"], rule, each["divisor"]
+
+
+def told_in(content: RecordDict) -> tuple[str, list[Tensor]]:
+    """The study, and the weights that were sent."""
+    return str(content.config_records["study"]["told"]), tensors(content.array_records["sent"])
 
 
 def reply(answers: Sequence[Answer]) -> RecordDict:
@@ -67,9 +73,9 @@ def reply(answers: Sequence[Answer]) -> RecordDict:
 
 def answers_in(content: RecordDict) -> list[Answer]:
     """The answers of a node's devices."""
-    reported = content["reported"]
+    reported: Mapping[str, Any] = content.metric_records["reported"]
     columns = (reported[name] for name in ("clients", "num-examples", "unclipped", "mean-loss", "rms-loss"))
     return [
-        Answer(client, Contribution(tensors(content[f"device-{client}"]), bool(unclipped)), examples, mean, rms)
+        Answer(client, Contribution(tensors(content.array_records[f"device-{client}"]), bool(unclipped)), examples, mean, rms)
         for client, examples, unclipped, mean, rms in zip(*columns, strict=True)
     ]

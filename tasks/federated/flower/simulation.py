@@ -64,8 +64,8 @@ class Simulation(Host):
             self._handed.put(grid)
             self._over.wait()
 
-        ray = {"address": "local", "num_cpus": self._actors, "num_gpus": 0, "logging_level": "ERROR", "log_to_driver": False}
-        backend = {"init_args": ray, "client_resources": {"num_cpus": 1, "num_gpus": 0.0}}
+        ray: Any = {"address": "local", "num_cpus": self._actors, "num_gpus": 0, "logging_level": "ERROR", "log_to_driver": False}
+        backend: Any = {"init_args": ray, "client_resources": {"num_cpus": 1, "num_gpus": 0.0}}
         try:
             run_simulation(app, client_app(lambda context: settings), self._nodes, backend_config=backend)
         except BaseException as error:  # it would end with this thread, unseen

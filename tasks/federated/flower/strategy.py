@@ -36,7 +36,7 @@ class CohortStrategy(Strategy):
     def begin(self, jobs: Sequence[Job], total: Total) -> None:
         """The cohort of a round, and the sum that it becomes."""
         self._jobs, self._total = jobs, total
-        self.outcomes = Outcomes(*(np.full(len(jobs), np.nan) for _ in range(2)), np.zeros(len(jobs), dtype=np.bool_))
+        self.outcomes = Outcomes(np.full(len(jobs), np.nan), np.full(len(jobs), np.nan), np.zeros(len(jobs), dtype=np.bool_))
 
     def configure_train(self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid) -> Iterable[Message]:
         """A message per node that has a device in the cohort. Devices of a node that is not there are not asked."""
