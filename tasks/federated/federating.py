@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from tasks.core.errors import UserError
 from tasks.core.measures import Row
 from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.federated.aggregation import Aggregation, PrivateAggregation
 from tasks.federated.charging import account_of
-from tasks.federated.engines.in_process import InProcess
+from tasks.federated.engine import Training
 from tasks.federated.holdings import Holdings
 from tasks.federated.local import Layout, Work, trained_names
 from tasks.federated.measuring import federated_measures
@@ -28,8 +27,6 @@ from tasks.federated.price import private_rows
 from tasks.federated.rounds import Rounds
 from tasks.federated.scoring import Scorer
 from tasks.federated.secure.total import sums_of
-from tasks.federated.sequential import Sequential
-from tasks.federated.stacked import Stacked
 from tasks.models.artifact import LoadedModel, save_model
 from tasks.models.batches import Encoded, encode_split
 from tasks.models.model import Started, TaskShape
@@ -54,8 +51,11 @@ def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int
     started.network.to(run.device)
     account = account_of(config.federation, config.privacy, prepared.facts["public_size"], config.randomness, config.unit)
     encoded, told = _examples(config, prepared, started, shape)
-    rounds = _rounds(config, account, prepared, population, started, shape, encoded, key_of(config.randomness, seed, run.checkpoint), run)
-    rounds.run()
+    work = Work(started.network, encoded, config.federation.client, run.device, trained_names(started.network, config.federation.client.freeze))
+    training = Training(config, inputs, seed, run, len(population.names), started, work)
+    with config.federation.engine.opened(training) as layout:
+        rounds = _rounds(training, layout, account, prepared, population, shape)
+        rounds.run()
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
     save_model(run.folder, started, shape, {"guarantee": "none"} if account is None else account.record(), data)
     check_saved(started.network, run.folder, encoded, run.device)
@@ -77,16 +77,6 @@ def _examples(config: FederateConfig, prepared: PreparedData, started: Started, 
     return encoded, found.rows("texts_reversed")
 
 
-def make_layout(engine: InProcess, work: Work, started: Started) -> Layout:
-    """How cohorts are trained. Raises UserError where the layout is not settled, or does not fit the network."""
-    if engine.layout == "sequential":
-        return Sequential(work)
-    if engine.layout == "stacked":
-        started.model.open_up(started.network)
-        return Stacked(work, engine.chunk)
-    raise UserError("federation.engine.layout: 'auto' was not resolved before the training; write stacked or sequential")
-
-
 def _aggregation(config: FederateConfig, account: Account | None, work: Work, key: int) -> Aggregation:
     """What becomes of contributions. Never sums plainly what an account promises."""
     sums = sums_of(config.federation.secure_aggregation, config.randomness, key)
@@ -97,20 +87,11 @@ def _aggregation(config: FederateConfig, account: Account | None, work: Work, ke
     return PrivateAggregation(config.privacy, account, work.parameters, key, sums)
 
 
-def _rounds(
-    config: FederateConfig,
-    account: Account | None,
-    prepared: PreparedData,
-    population: Population,
-    started: Started,
-    shape: TaskShape,
-    encoded: Encoded,
-    seed: int,
-    run: StepRun,
-) -> Rounds:
+def _rounds(training: Training, layout: Layout, account: Account | None, prepared: PreparedData, population: Population, shape: TaskShape) -> Rounds:
+    """The rounds. All that is drawn follows from a key, which nodes are not told; what devices hold follows from the seed, which they know."""
+    config, started, work, run = training.config, training.started, training.work, training.run
+    key = key_of(config.randomness, training.seed, run.checkpoint)
     federation = config.federation
-    assert isinstance(federation.engine, InProcess)
-    work = Work(started.network, encoded, federation.client, run.device, trained_names(started.network, federation.client.freeze))
     loaded = LoadedModel(started.model, started.encoder, started.network, shape, {})
     scorer = Scorer(loaded, config.metric, prepared.split("test"), population, config.evaluation, federation.timeline.window_count)
     if run.device.startswith("cuda"):
@@ -118,16 +99,16 @@ def _rounds(
     return Rounds(
         federation=federation,
         work=work,
-        layout=make_layout(federation.engine, work, started),
-        holdings=Holdings(stream_of(population, prepared.split("train")), encoded.records.numpy(), federation.timeline, seed),
+        layout=layout,
+        holdings=Holdings(stream_of(population, prepared.split("train")), work.encoded.records.numpy(), federation.timeline, training.seed),
         activity=population.activity,
         check=lambda round: scorer.check(round, run.device),
         every=config.evaluation.every,
-        seed=seed,
+        seed=key,
         folder=run.checkpoint / "federation",
         report=run.report,
         series=config.metric.metric("train"),
-        aggregation=_aggregation(config, account, work, seed),
+        aggregation=_aggregation(config, account, work, key),
         public_records=getattr(config.privacy, "public_records", None),
     )
 

@@ -158,7 +158,7 @@ class Rounds:
         return View(number, self._held.activity, available, self.log.history, asking, size, public)
 
     def _job(self, client: int, number: int) -> Job:
-        return make_job(client, self._held.rows(client), self.federation.client, device_seed(self.seed, number, client))
+        return make_job(client, self._held.rows(client), self.federation.client, device_seed(self.seed, number, client), self._window)
 
     def _weights(self, cohort: Cohort, answered: NDArray[np.bool_]) -> NDArray[np.float64]:
         expected = None if cohort.expected is None else cohort.expected[answered]
