@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,23 +48,49 @@ LOG, SCORES = "rounds.parquet", "checks.parquet"
 def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
     """Train and write the artifact. Raises ModelError, FederationDiverged, UserError."""
     prepared, population = PreparedData(inputs["data"]), Population.load(inputs["population"])
+    begun = begin(config, inputs, prepared, population, seed, key_of(config.randomness, seed, run.checkpoint), run)
+    rounds, started, account = begun.rounds, begun.started, begun.account
+    rounds.run()
+    data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
+    save_model(run.folder, started, begun.shape, {"guarantee": "none"} if account is None else account.record(), data)
+    check_saved(started.network, run.folder, rounds.work.encoded, run.device)
+    secret = account is not None and account.randomness == "secret"
+    _write_log(rounds, run.folder, secret)
+    measures = federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device, secret)
+    private = private_rows(config, account, population) if account is not None else ()
+    replace(measures, rows=(*measures.rows, *begun.told, *private)).save(run.folder)
+    environment = {"device": run.device, "precision": "fp32", "torch": torch.__version__, "machine": platform.machine()}
+    (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A federated training before its first round.
+
+    Args:
+        rounds: the training.
+        started: its model.
+        shape: what the model answers.
+        account: what it spends; None without privacy.
+        told: rows on its examples.
+    """
+
+    rounds: Rounds
+    started: Started
+    shape: TaskShape
+    account: Account | None
+    told: tuple[Row, ...]
+
+
+def begin(config: FederateConfig, inputs: Mapping[str, Path], prepared: PreparedData, population: Population, seed: int, key: int, run: StepRun) -> Begun:
+    """On the prepared data as the population holds it. ``key`` decides who is asked, and noise. Raises ModelError, UserError."""
     shape = TaskShape(prepared.task, prepared.labels, prepared.slots)
     started = config.model.start(shape, inputs, seed)
     started.network.to(run.device)
     account = account_of(config.federation, config.privacy, prepared.facts["public_size"], config.randomness, config.unit)
     encoded, told = _examples(config, prepared, started, shape)
-    rounds = _rounds(config, account, prepared, population, started, shape, encoded, key_of(config.randomness, seed, run.checkpoint), run)
-    rounds.run()
-    data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
-    save_model(run.folder, started, shape, {"guarantee": "none"} if account is None else account.record(), data)
-    check_saved(started.network, run.folder, encoded, run.device)
-    secret = account is not None and account.randomness == "secret"
-    _write_log(rounds, run.folder, secret)
-    measures = federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device, secret)
-    private = private_rows(config, account, population) if account is not None else ()
-    replace(measures, rows=(*measures.rows, *told, *private)).save(run.folder)
-    environment = {"device": run.device, "precision": "fp32", "torch": torch.__version__, "machine": platform.machine()}
-    (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
+    rounds = _rounds(config, account, prepared, population, started, shape, encoded, key, run)
+    return Begun(rounds, started, shape, account, told)
 
 
 def _examples(config: FederateConfig, prepared: PreparedData, started: Started, shape: TaskShape) -> tuple[Encoded, tuple[Row, ...]]:
