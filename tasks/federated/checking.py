@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 def write_check(config: FederateConfig, rounds: int, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
     """Check a federation and write the facts: numbers and names of tests, never a text nor an id. Raises what a training raises before its first round."""
+    run = replace(run, device="cpu") if run.device.startswith("mps") else run  # which has no fp64
     prepared, population = PreparedData(inputs["data"]), Population.load(inputs["population"])
     begun = begin(config, inputs, prepared, population, seed, seed, run)
     facts: dict[str, Any] = {"private": False}
@@ -57,8 +58,9 @@ def _looked_at(begun: Begun, config: FederateConfig, count: int, inputs: Mapping
     assert account is not None and isinstance(privacy, DpFedAvg) and isinstance(rounds.aggregation, PrivateAggregation)
     rate = float(rates_of(rounds).max(initial=0.0)) / min(1.0, account.schedule.rate)
     network = config.model.start(begun.shape, inputs, seed).network.to(run.device)
-    still(rounds.work.network)
-    still(network)
+    for one in (rounds.work.network, network):
+        still(one)
+        one.double()
     rounds.aggregation = seen = Seen(rounds.aggregation)
     looked = Looked(begun, account, privacy, seen, Alone(network, rounds.work, privacy.clipping.rule, account.schedule.expected_batch_size))
     noise, cohorts = looked.noise(min(count, account.schedule.steps), run)
@@ -70,7 +72,7 @@ def _looked_at(begun: Begun, config: FederateConfig, count: int, inputs: Mapping
         "release": "round",
         "steps": len(cohorts),
         "own_twin": False,
-        "precision": "fp32",
+        "precision": "fp64",
         "noise": noise,
         "moved": None if change is None else asdict(change),
         "rate": rate,
@@ -79,7 +81,8 @@ def _looked_at(begun: Begun, config: FederateConfig, count: int, inputs: Mapping
 
 @dataclass(frozen=True)
 class Looked:
-    """A private federation at its first weights, without dropout: then what is summed can be had twice.
+    """A private federation at its first weights, without dropout, in fp64: then what is summed can be had twice. After some steps of Adam in fp32 two ways of
+    training a device are further apart than noise can be told from.
 
     Args:
         begun, account, privacy: what is carried out, and what it is said to spend.

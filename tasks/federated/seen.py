@@ -104,13 +104,13 @@ class Moves:
         self.updates = updates.by_client
 
     def moved(self) -> Moved:
-        """The largest moves, with weights as they are and so large that clipping has something to do."""
+        """The largest moves, with weights as they are, so large that clipping has something to do, and so small that it has nothing to do."""
         clip_norm = self.seen.clip_norm
         norms = [job.weight * self.divisor * length(self.updates[job.client]) for job in self.jobs]
         tried = candidates(norms, self.generator)
         median = float(np.median(norms))
-        stretch = STRETCH * max(1.0, clip_norm / median if median > 0 else 1.0)
-        parts = [self._moved(tried, factor) for factor in (1.0, stretch)]
+        ratio = clip_norm / median if median > 0 else 1.0
+        parts = [self._moved(tried, factor) for factor in (1.0, STRETCH * max(1.0, ratio), min(1.0, ratio) / STRETCH)]
         counts = [count for _, _, count in parts if count is not None]
         return Moved(
             longest=max(longest for longest, _, _ in parts),
