@@ -172,8 +172,8 @@ RULES = (
         id="FED-54",
         when=_no_device_of_a_record,
         verdict="refuse",
-        sentence="each record of an audit must be a device of its own, or the audit finds nothing whatever the mechanism does: write partition: {kind: natural}, "
-        "without devices and minimum_examples",
+        sentence="each record of an audit must be a device of its own, or the audit finds nothing whatever the mechanism does: write "
+        "partition: {kind: natural}, without devices and minimum_examples",
         source="Steinke, Nasr and Jagielski, NeurIPS 2023: what is in or out by a coin is the unit of the guarantee",
         path="partition",
     ),

@@ -89,14 +89,18 @@ def test_a_population_with_a_device_less(inputs: Inputs) -> None:
     assert left.test.max() < len(left.names) and len(left.test) == len(population.test)
 
 
-@pytest.mark.parametrize("optimizer", [{"kind": "sgd", "learning_rate": 0.3}, {"kind": "adamw", "learning_rate": 0.01}])
-def test_the_twin_does_what_the_layouts_do(optimizer: dict[str, Any]) -> None:
-    """On a network of its own; and where its weights are others, it does not."""
+@pytest.mark.parametrize(
+    ("optimizer", "proximal"), [({"kind": "sgd", "learning_rate": 0.3}, 0.05), ({"kind": "adamw", "learning_rate": 0.01}, 0.0)], ids=["sgd", "adamw"]
+)
+def test_the_twin_does_what_the_layouts_do(optimizer: dict[str, Any], proximal: float) -> None:
+    """On a network of its own; and where its weights are others, it does not. Adam with FedProx's term is left out: a key's bias has no gradient but rounding,
+    which both make as long as any other.
+    """
     for stacked in (False, True):
         made, encoded = started("bert")
         twin_network = copy.deepcopy(made.network.double())
         made.model.open_up(made.network)
-        block = work(made, encoded, optimizer=optimizer, proximal=0.05)
+        block = work(made, encoded, optimizer=optimizer, proximal=proximal)
         given = jobs(block.client)
         rule = Flat(kind="flat", l2_clip_norm=0.1)
         total = RunningTotal(block.sent(), rule, 4.0)
