@@ -16,7 +16,7 @@ from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.federated.aggregation import PrivateAggregation
 from tasks.federated.alone import Alone
-from tasks.federated.federating import Begun, begin
+from tasks.federated.federating import Begun, begun
 from tasks.federated.jobs import Job
 from tasks.federated.neighbours import fewer, public_numbers, rates_of
 from tasks.federated.population import Population
@@ -38,31 +38,32 @@ def write_check(config: FederateConfig, rounds: int, inputs: Mapping[str, Path],
     """Check a federation and write the facts: numbers and names of tests, never a text nor an id. Raises what a training raises before its first round."""
     run = replace(run, device="cpu") if run.device.startswith("mps") else run  # which has no fp64
     prepared, population = PreparedData(inputs["data"]), Population.load(inputs["population"])
-    begun = begin(config, inputs, prepared, population, seed, seed, run)
-    facts: dict[str, Any] = {"private": False}
-    if begun.account is not None:
-        last = len(population.names) - 1
-        numbers = public_numbers(begun.rounds, begun.account, last)
-        facts = {"private": True, **_looked_at(begun, config, rounds, inputs, seed, run)}
-        del begun  # its network goes before its neighbour's comes
-        other = begin(config, inputs, *fewer(prepared, population), seed, seed, run)
-        assert other.account is not None
-        others = public_numbers(other.rounds, other.account, last)
+    last = len(population.names) - 1
+    with begun(config, inputs, prepared, population, seed, run) as found:
+        facts: dict[str, Any] = {"private": found.account is not None}
+        if found.account is not None:
+            numbers = public_numbers(found.rounds, found.account, last)
+            facts |= _looked_at(found, config, rounds, inputs, seed, run)
+    if found.account is not None:
+        del found  # its network goes before its neighbour's comes
+        with begun(config, inputs, *fewer(prepared, population), seed, run) as other:
+            assert other.account is not None
+            others = public_numbers(other.rounds, other.account, last)
         facts["follows_from_the_records"] = [name for name, value in numbers.items() if others[name] != value]
     (run.folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def _looked_at(begun: Begun, config: FederateConfig, count: int, inputs: Mapping[str, Path], seed: int, run: StepRun) -> dict[str, Any]:
+def _looked_at(found: Begun, config: FederateConfig, count: int, inputs: Mapping[str, Path], seed: int, run: StepRun) -> dict[str, Any]:
     """What is seen on the population as it is; of the rounds the one with most devices stands for all in how far one moves a sum."""
-    rounds, account, privacy = begun.rounds, begun.account, config.privacy
+    rounds, account, privacy = found.rounds, found.account, config.privacy
     assert account is not None and isinstance(privacy, DpFedAvg) and isinstance(rounds.aggregation, PrivateAggregation)
     rate = float(rates_of(rounds).max(initial=0.0)) / min(1.0, account.schedule.rate)
-    network = config.model.start(begun.shape, inputs, seed).network.to(run.device)
+    network = config.model.start(found.shape, inputs, seed).network.to(run.device)
     for one in (rounds.work.network, network):
         still(one)
         one.double()
     rounds.aggregation = seen = Seen(rounds.aggregation)
-    looked = Looked(begun, account, privacy, seen, Alone(network, rounds.work, privacy.clipping.rule, account.schedule.expected_batch_size))
+    looked = Looked(found, account, privacy, seen, Alone(network, rounds.work, privacy.clipping.rule, account.schedule.expected_batch_size))
     noise, cohorts = looked.noise(min(count, account.schedule.steps), run)
     largest = max(range(len(cohorts)), key=lambda number: len(cohorts[number]))
     change = looked.moves(cohorts[largest], largest, seed) if cohorts[largest] else None
@@ -85,12 +86,12 @@ class Looked:
     training a device are further apart than noise can be told from.
 
     Args:
-        begun, account, privacy: what is carried out, and what it is said to spend.
+        found, account, privacy: what is carried out, and what it is said to spend.
         seen: its aggregation.
         twin: the slow obvious one.
     """
 
-    begun: Begun
+    found: Begun
     account: Account
     privacy: DpFedAvg
     seen: Seen
@@ -101,21 +102,21 @@ class Looked:
 
         ``rounding`` and ``sum``: as of a training (see training/checking.py).
         """
-        rounds, rule, divisor = self.begun.rounds, self.privacy.clipping.rule, self.account.schedule.expected_batch_size
+        rounds, rule, divisor = self.found.rounds, self.privacy.clipping.rule, self.account.schedule.expected_batch_size
         multipliers, test = accounted(self.account, self.privacy.noise), RecordedNoise(self.privacy.noise.coefficients)
         rounding, farthest, counts, cohorts = 0.0, 0.0, [], []
         for number in range(count):
             run.report.progress(number, count, "adding up device by device")
             drawn, clip_norm = rounds.draw(number), self.seen.clip_norm
             deviation = clip_norm * rule.sum_multiplier(multipliers[number], divisor)
-            update, outcomes = rounds.release(drawn, number)
-            rounds.enter(drawn, outcomes)
+            released = rounds.release(drawn, number)
+            rounds.enter(drawn, released)
             alone, balance = self.twin.clipped_sum(drawn.weighted, clip_norm)
-            error = apart(alone, self._named(self.seen.sums))
+            error = apart(alone, self._named(self.seen.before_noise))
             rounding += (error / deviation) ** 2
             farthest = max(farthest, error / (clip_norm * max(1, len(drawn.weighted))))
-            assert update is not None
-            test.add({name: ((value * divisor - alone[name]) / deviation).float() for name, value in self._named(update).items()})
+            assert released.update is not None
+            test.add({name: ((value * divisor - alone[name]) / deviation).float() for name, value in self._named(released.update).items()})
             if isinstance(rule, AdaptiveQuantile):
                 noisy = counted(rule, clip_norm, self.seen.clip_norm, divisor)
                 counts.append((noisy - balance) / rule.deviation(multipliers[number], divisor))
@@ -126,7 +127,7 @@ class Looked:
         """How far one device of a cohort moves what its round releases."""
         generator = numpy_generator(seed, "mechanism-check")
         divisor = self.account.schedule.expected_batch_size
-        return Moves(self.seen, self.begun.rounds.layout, jobs, self.privacy.clipping.rule, divisor, number, generator).moved()
+        return Moves(self.seen, self.found.rounds.layout, jobs, self.privacy.clipping.rule, divisor, number, generator).moved()
 
     def _named(self, values: Sequence[Tensor]) -> dict[str, Tensor]:
-        return dict(zip(self.begun.rounds.work.trained, values, strict=True))
+        return dict(zip(self.found.rounds.work.trained, values, strict=True))

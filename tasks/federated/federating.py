@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from tasks.core.errors import UserError
 from tasks.core.measures import Row
 from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.federated.aggregation import Aggregation, PrivateAggregation
 from tasks.federated.charging import account_of
-from tasks.federated.engines.in_process import InProcess
+from tasks.federated.engine import Training
 from tasks.federated.holdings import Holdings
 from tasks.federated.local import Layout, Work, trained_names
 from tasks.federated.measuring import federated_measures
@@ -27,8 +27,7 @@ from tasks.federated.population import Population
 from tasks.federated.price import private_rows
 from tasks.federated.rounds import Rounds
 from tasks.federated.scoring import Scorer
-from tasks.federated.sequential import Sequential
-from tasks.federated.stacked import Stacked
+from tasks.federated.secure.total import sums_of
 from tasks.models.artifact import LoadedModel, save_model
 from tasks.models.batches import Encoded, encode_split
 from tasks.models.model import Started, TaskShape
@@ -48,17 +47,17 @@ LOG, SCORES = "rounds.parquet", "checks.parquet"
 def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
     """Train and write the artifact. Raises ModelError, FederationDiverged, UserError."""
     prepared, population = PreparedData(inputs["data"]), Population.load(inputs["population"])
-    begun = begin(config, inputs, prepared, population, seed, key_of(config.randomness, seed, run.checkpoint), run)
-    rounds, started, account = begun.rounds, begun.started, begun.account
-    rounds.run()
+    with begun(config, inputs, prepared, population, seed, run) as training:
+        training.rounds.run()
+    rounds, started, account = training.rounds, training.started, training.account
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
-    save_model(run.folder, started, begun.shape, {"guarantee": "none"} if account is None else account.record(), data)
+    save_model(run.folder, started, training.shape, {"guarantee": "none"} if account is None else account.record(), data)
     check_saved(started.network, run.folder, rounds.work.encoded, run.device)
     secret = account is not None and account.randomness == "secret"
     _write_log(rounds, run.folder, secret)
     measures = federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device, secret)
     private = private_rows(config, account, population) if account is not None else ()
-    replace(measures, rows=(*measures.rows, *begun.told, *private)).save(run.folder)
+    replace(measures, rows=(*measures.rows, *training.told, *private)).save(run.folder)
     environment = {"device": run.device, "precision": "fp32", "torch": torch.__version__, "machine": platform.machine()}
     (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
 
@@ -82,15 +81,18 @@ class Begun:
     told: tuple[Row, ...]
 
 
-def begin(config: FederateConfig, inputs: Mapping[str, Path], prepared: PreparedData, population: Population, seed: int, key: int, run: StepRun) -> Begun:
-    """On the prepared data as the population holds it. ``key`` decides who is asked, and noise. Raises ModelError, UserError."""
+@contextmanager
+def begun(config: FederateConfig, inputs: Mapping[str, Path], prepared: PreparedData, population: Population, seed: int, run: StepRun) -> Iterator[Begun]:
+    """On the prepared data as the population holds it; what the engine started has ended at the end. Raises ModelError, UserError."""
     shape = TaskShape(prepared.task, prepared.labels, prepared.slots)
     started = config.model.start(shape, inputs, seed)
     started.network.to(run.device)
     account = account_of(config.federation, config.privacy, prepared.facts["public_size"], config.randomness, config.unit)
     encoded, told = _examples(config, prepared, started, shape)
-    rounds = _rounds(config, account, prepared, population, started, shape, encoded, key, run)
-    return Begun(rounds, started, shape, account, told)
+    work = Work(started.network, encoded, config.federation.client, run.device, trained_names(started.network, config.federation.client.freeze))
+    training = Training(config, inputs, seed, run, len(population.names), started, work)
+    with config.federation.engine.opened(training) as layout:
+        yield Begun(_rounds(training, layout, account, prepared, population, shape), started, shape, account, told)
 
 
 def _examples(config: FederateConfig, prepared: PreparedData, started: Started, shape: TaskShape) -> tuple[Encoded, tuple[Row, ...]]:
@@ -102,39 +104,21 @@ def _examples(config: FederateConfig, prepared: PreparedData, started: Started, 
     return encoded, found.rows("texts_reversed")
 
 
-def make_layout(engine: InProcess, work: Work, started: Started) -> Layout:
-    """How cohorts are trained. Raises UserError where the layout is not settled, or does not fit the network."""
-    if engine.layout == "sequential":
-        return Sequential(work)
-    if engine.layout == "stacked":
-        started.model.open_up(started.network)
-        return Stacked(work, engine.chunk)
-    raise UserError("federation.engine.layout: 'auto' was not resolved before the training; write stacked or sequential")
-
-
 def _aggregation(config: FederateConfig, account: Account | None, work: Work, key: int) -> Aggregation:
     """What becomes of contributions. Never sums plainly what an account promises."""
+    sums = sums_of(config.federation.secure_aggregation, config.randomness, key)
     if account is None:
-        return Aggregation()
+        return Aggregation(sums)
     if not isinstance(config.privacy, DpFedAvg):
         raise TypeError(f"no federation carries out privacy of kind '{config.privacy.kind}', which has an account")
-    return PrivateAggregation(config.privacy, account, work.parameters, key)
+    return PrivateAggregation(config.privacy, account, work.parameters, key, sums)
 
 
-def _rounds(
-    config: FederateConfig,
-    account: Account | None,
-    prepared: PreparedData,
-    population: Population,
-    started: Started,
-    shape: TaskShape,
-    encoded: Encoded,
-    seed: int,
-    run: StepRun,
-) -> Rounds:
+def _rounds(training: Training, layout: Layout, account: Account | None, prepared: PreparedData, population: Population, shape: TaskShape) -> Rounds:
+    """The rounds. All that is drawn follows from a key, which nodes are not told; what devices hold follows from the seed, which they know."""
+    config, started, work, run = training.config, training.started, training.work, training.run
+    key = key_of(config.randomness, training.seed, run.checkpoint)
     federation = config.federation
-    assert isinstance(federation.engine, InProcess)
-    work = Work(started.network, encoded, federation.client, run.device, trained_names(started.network, federation.client.freeze))
     loaded = LoadedModel(started.model, started.encoder, started.network, shape, {})
     scorer = Scorer(loaded, config.metric, prepared.split("test"), population, config.evaluation, federation.timeline.window_count)
     if run.device.startswith("cuda"):
@@ -142,16 +126,16 @@ def _rounds(
     return Rounds(
         federation=federation,
         work=work,
-        layout=make_layout(federation.engine, work, started),
-        holdings=Holdings(stream_of(population, prepared.split("train")), encoded.records.numpy(), federation.timeline, seed),
+        layout=layout,
+        holdings=Holdings(stream_of(population, prepared.split("train")), work.encoded.records.numpy(), federation.timeline, training.seed),
         activity=population.activity,
         check=lambda round: scorer.check(round, run.device),
         every=config.evaluation.every,
-        seed=seed,
+        seed=key,
         folder=run.checkpoint / "federation",
         report=run.report,
         series=config.metric.metric("train"),
-        aggregation=_aggregation(config, account, work, seed),
+        aggregation=_aggregation(config, account, work, key),
         public_records=getattr(config.privacy, "public_records", None),
     )
 

@@ -16,6 +16,7 @@ from tasks.federated.population import Population
 from tasks.federated.rounds import Rounds
 from tasks.federated.selection import Cohort
 from tasks.federated.stragglers import asked_size
+from tasks.federated.totals import Asked
 from tasks.privacy.account import Account
 from tasks.training.neighbours import Part, digest
 
@@ -47,7 +48,7 @@ def public_numbers(rounds: Rounds, account: Account, last: int) -> dict[str, Any
     """
     aggregation = rounds.aggregation
     assert isinstance(aggregation, PrivateAggregation)
-    total, kept = aggregation.begin(rounds.work.sent()), aggregation.kept
+    total, kept = aggregation.begin(rounds.work.sent(), Asked(0, ())), aggregation.kept
     nobody = aggregation.end(total, 0) or []
     aggregation.kept = kept
     rates, weights = _of_everybody(rounds, last)

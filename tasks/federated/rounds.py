@@ -28,6 +28,7 @@ from tasks.federated.scoring import ALL, Score
 from tasks.federated.selection import Cohort, View
 from tasks.federated.server import State
 from tasks.federated.stragglers import asked_size, seconds, speeds, survivors
+from tasks.federated.totals import Asked, Total
 from tasks.training.memory import peak_memory_mib
 
 CHECKPOINT_SECONDS = 15.0
@@ -76,6 +77,21 @@ class Drawn:
     def weighted(self) -> list[Job]:
         """The jobs of those whose update is used, with their weights."""
         return [job.weighted(weight) for job, weight, used in zip(self.jobs, self.weights, self.answered, strict=True) if used]
+
+
+@dataclass(frozen=True)
+class Released:
+    """A round before its update is applied.
+
+    Args:
+        update: in the order of the trained weights, float64; None where there is nothing to apply.
+        outcomes: what devices report beside it.
+        total: the sum that it was made of.
+    """
+
+    update: list[Tensor] | None
+    outcomes: Outcomes
+    total: Total
 
 
 @dataclass
@@ -145,10 +161,10 @@ class Rounds:
     def round(self, number: int) -> None:
         """One round: select, train, weigh, aggregate, log."""
         drawn = self.draw(number)
-        update, outcomes = self.release(drawn, number)
-        if update is not None:
-            self._apply(dict(zip(self.work.trained, update, strict=True)), number)
-        self.enter(drawn, outcomes)
+        released = self.release(drawn, number)
+        if released.update is not None:
+            self._apply(dict(zip(self.work.trained, released.update, strict=True)), number)
+        self.enter(drawn, released)
 
     def draw(self, number: int) -> Drawn:
         """Who is asked in a round, and what each one's update weighs. Nothing is trained."""
@@ -162,18 +178,20 @@ class Rounds:
         weights[answered] = self.weights(cohort, answered)
         return Drawn(cohort, jobs, took, answered, weights)
 
-    def release(self, drawn: Drawn, number: int) -> tuple[list[Tensor] | None, Outcomes]:
-        """What the server makes of a round, in the order of the trained weights, before it is applied; and what devices report beside it."""
-        total = self.aggregation.begin(self.work.sent())
+    def release(self, drawn: Drawn, number: int) -> Released:
+        """What the server makes of a round, before it is applied."""
+        spare = len(drawn.jobs) - self.federation.cohort_size if self.federation.stragglers.over_selection > 1 else 0
+        total = self.aggregation.begin(self.work.sent(), Asked(number, tuple(job.client for job in drawn.jobs), max(0, spare)))
         outcomes = self.layout.train(drawn.weighted, total)
-        return self.aggregation.end(total, number), outcomes
+        return Released(self.aggregation.end(total, number), outcomes, total)
 
-    def enter(self, drawn: Drawn, outcomes: Outcomes) -> None:
+    def enter(self, drawn: Drawn, released: Released) -> None:
         """Log a round, and what it cost."""
         answered, losses = drawn.answered.copy(), np.full((2, len(drawn.jobs)), np.nan)
-        losses[:, answered] = outcomes.mean_loss, outcomes.rms_loss
-        answered[answered] = outcomes.answered
-        self._spend(drawn.jobs, int(answered.sum()))
+        if self.federation.secure_aggregation is None:
+            losses[:, answered] = released.outcomes.mean_loss, released.outcomes.rms_loss
+        answered[answered] = released.outcomes.answered
+        self._spend(drawn.jobs, int(answered.sum()), released.total)
         self.log.add(self._entry(drawn, answered, losses))
 
     def view(self, number: int) -> View:
@@ -192,7 +210,7 @@ class Rounds:
         return View(number, self._held.activity, available, self.log.history, asking, size, public)
 
     def _job(self, client: int, number: int) -> Job:
-        return make_job(client, self._held.rows(client), self.federation.client, device_seed(self.seed, number, client))
+        return make_job(client, self._held.rows(client), self.federation.client, device_seed(self.seed, number, client), self._window)
 
     def weights(self, cohort: Cohort, answered: NDArray[np.bool_]) -> NDArray[np.float64]:
         """What the update of each is multiplied with that is used."""
@@ -210,10 +228,12 @@ class Rounds:
                     f"a weight is not a number after round {number + 1}: lower federation.client.optimizer.learning_rate or federation.server.learning_rate"
                 )
 
-    def _spend(self, jobs: Sequence[Job], answered: int) -> None:
+    def _spend(self, jobs: Sequence[Job], answered: int, total: Total) -> None:
         lengths = self.work.encoded.lengths
         tokens = sum(int(lengths[torch.from_numpy(job.rows)].sum()) * job.examples // max(1, len(job.rows)) for job in jobs)
         self.costs.trained(tokens, len(jobs), answered)
+        if total.exchanged is not None:
+            self.costs.aggregated(*total.exchanged, answered)
         held = sum(tensor.numel() * tensor.element_size() for tensor in self.server.values())
         self.costs.held(held + self.log.history.size())
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from tasks.attacks.attack import compares_pools
 from tasks.core.rules import Facts, Rule
+from tasks.data.rules import task_of
 from tasks.federated.correction import CORRECTIONS, Correction
 from tasks.federated.partition import PARTITIONS, Partition
 from tasks.federated.selection import SELECTIONS, Selection
 
+ON_FLOWER = ("flower-simulation", "flower-deployment")
 BY_ACTIVITY = ("activity-proportional", "multinomial", "clustered-by-size", "top-m", "threshold")
 
 
@@ -70,6 +72,16 @@ def _no_treatment(facts: Facts) -> bool:
     found = PARTITIONS.members().get(str(facts.get("partition.kind")))
     equal = found is not None and issubclass(found, Partition) and found.equal_sizes
     return equal and facts.get("federation.selection.kind") in BY_ACTIVITY and not _flat(facts)
+
+
+def _on_flower(facts: Facts) -> bool:
+    return facts.get("federation.engine.kind") in ON_FLOWER
+
+
+def _asks_before(facts: Facts) -> bool:
+    """Whether devices compute something for the selection before any is trained."""
+    found = _selection(facts)
+    return found is not None and any(need in ("candidate losses", "gradients") for need in found.needs)
 
 
 RULES = (
@@ -154,5 +166,54 @@ RULES = (
         sentence="descriptive: who is asked is drawn anew for each seed, and with fewer than five seeds a claim of gain is not tested",
         source="claims are tested over seeds, from five on",
         path="claims",
+    ),
+    Rule(
+        id="FED-20",
+        when=lambda facts: _on_flower(facts) and _asks_before(facts),
+        verdict="label",
+        sentence="the losses or gradients that this selection asks of devices are computed by the server's process, on its own copy of the records, and "
+        "not by the nodes",
+        source="a node is asked for training alone; cost/queries counts what it would be asked",
+        path="federation.selection",
+    ),
+    Rule(
+        id="FED-21",
+        when=lambda facts: _on_flower(facts) and facts.get("federation.engine.on_failure") == "complete",
+        verdict="label",
+        sentence="rounds go on without devices whose node failed, and nobody is weighed anew: updates are smaller and stand for the devices that answered",
+        source="a dropout is treated as not selected and logged; weights made new over those that answered would be biased in silence",
+        path="federation.engine.on_failure",
+    ),
+    Rule(
+        id="FED-22",
+        when=lambda facts: _on_flower(facts) and task_of(facts) == "mlm",
+        verdict="label",
+        sentence="a device draws which tokens it hides by the places of its own texts: other tokens than in-process, equally likely",
+        source="the in-process engine numbers the texts of all devices together, which no device knows",
+        path="federation.engine",
+    ),
+    Rule(
+        id="FED-24",
+        when=lambda facts: _on_flower(facts) and facts.get("labels.kind", "given") != "given",
+        verdict="refuse",
+        sentence="nodes train on the labels of their data: labels that users confirm or devices make are of the in-process engine",
+        source="a node is told of model, local training and windows, and of no labels",
+        path="federation.engine",
+    ),
+    Rule(
+        id="FED-25",
+        when=lambda facts: facts.get("federation.engine.address") is not None,
+        verdict="label",
+        sentence="the nodes that were joined hold data of their own: that it is the study's is known by the number of examples of each device alone",
+        source="a server never sees a node's records",
+        path="federation.engine.address",
+    ),
+    Rule(
+        id="FED-26",
+        when=_on_flower,
+        verdict="label",
+        sentence="memory is that of the server's process, and seconds hold messages and the start of processes: costs are not those of the in-process engine",
+        source="Flower's nodes are processes of their own; tests/benchmarks/federated_flower.py measures all of them together",
+        path="federation.engine",
     ),
 )

@@ -14,7 +14,7 @@ from tasks.federated.aggregation import Aggregation, PrivateAggregation
 from tasks.federated.contributions import Contribution, length
 from tasks.federated.jobs import Job
 from tasks.federated.local import Layout
-from tasks.federated.totals import Total
+from tasks.federated.totals import Asked, Total
 from tasks.privacy.clip_rules.adaptive_quantile import AdaptiveQuantile
 from tasks.training.checking import counted
 from tasks.training.neighbours import ROUNDED, STRETCH, Moved, candidates
@@ -29,8 +29,9 @@ class Seen(Aggregation):
     """
 
     def __init__(self, inner: PrivateAggregation) -> None:
+        super().__init__(inner.sums)
         self.inner, self.public_size = inner, inner.public_size
-        self.sums: list[Tensor] = []
+        self.before_noise: list[Tensor] = []
 
     @property
     def kept(self) -> dict[str, float]:
@@ -46,15 +47,15 @@ class Seen(Aggregation):
         """By how much a contribution may move the sum now."""
         return self.inner.rule.sensitivity
 
-    def begin(self, sent: Sequence[Tensor]) -> Total:
+    def begin(self, sent: Sequence[Tensor], asked: Asked) -> Total:
         """See Aggregation."""
-        total = self.inner.begin(sent)
+        total = self.inner.begin(sent, asked)
         total.tolerance = math.inf
         return total
 
     def end(self, total: Total, round: int) -> list[Tensor] | None:
         """See Aggregation."""
-        self.sums = [part.clone() for part in total.sum()]
+        self.before_noise = [part.clone() for part in total.sum()]
         return self.inner.end(total, round)
 
     @contextmanager
@@ -135,7 +136,7 @@ class Moves:
         return longest, max(sums), max(counts) if isinstance(self.rule, AdaptiveQuantile) else None
 
     def _total(self, jobs: Sequence[Job]) -> Total:
-        total = self.seen.begin(self.sent)
+        total = self.seen.begin(self.sent, Asked(self.number, tuple(job.client for job in jobs)))
         for job in jobs:
             total.add(job, [before + part for before, part in zip(self.sent, self.updates[job.client], strict=True)])
         return total
