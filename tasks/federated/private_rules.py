@@ -186,4 +186,12 @@ RULES = (
         source="a lower bound on the epsilon of any device is one on the supremum, and far from it where that device is seldom asked",
         path="attacks",
     ),
+    Rule(
+        id="FED-56",
+        when=lambda facts: _private(facts) and facts.get("partition.kind") == "natural" and facts.get("partition.devices") is not None,
+        verdict="refuse",
+        sentence="partition.devices keeps the people with the smallest coins, so that another takes the place of one who leaves: leave it out",
+        source="derived: one person more or less then changes two devices",
+        path="partition.devices",
+    ),
 )

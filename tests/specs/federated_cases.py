@@ -47,6 +47,7 @@ FEDERATED_CASES: dict[str, tuple[Values, Values]] = {
     "FED-51": (devices(partition={"kind": "iid", "devices": 1000}), devices()),
     "FED-52": (devices(selection=BY_ACTIVITY), devices()),
     "FED-53": (devices(), devices({"kind": "none"})),
+    "FED-56": (devices(partition={"kind": "natural", "devices": 50}), devices(partition={"kind": "iid", "devices": 50})),
     "FED-54": (audited(partition={"kind": "natural", "minimum_examples": 2}), audited(partition={"kind": "natural", "minimum_examples": 1})),
     "FED-55": (audited(selection=BY_ACTIVITY), audited(selection={**BY_ACTIVITY, "alpha": 0})),
 }
