@@ -21,14 +21,14 @@ from pydantic import ValidationError
 
 from tasks.core.errors import UserError
 from tasks.federated.engine import ENGINES
+from tasks.federated.engines.flower_deployment import SECRET, FlowerDeployment
 from tasks.federated.flower.credentials import LOOPBACK, write_certificates, write_node_key, write_shared_secret
-from tasks.federated.flower.deployment import Loopback, deployed
+from tasks.federated.flower.deployment import Loopback
 from tasks.federated.flower.fleet import Fleet
 from tasks.federated.flower.layout import DevicesLost, FlowerLayout, OnFailure
 from tasks.federated.flower.processes import Program, free_port
 from tasks.federated.flower.superlink import SuperLink
 from tasks.federated.local import Layout, Work
-from tasks.federated.rounds import Rounds
 from tests.conftest import Prepare
 from tests.federated.nodes import DATA, federation, folders, training, weights
 from tests.federated.processes import assert_nothing_outlives, left, mark, marked
@@ -46,7 +46,7 @@ def over(fleet: Fleet, on_failure: OnFailure) -> Callable[[Work, str], Layout]:
     return lambda work, told: FlowerLayout(work, fleet, told, on_failure)
 
 
-def kill_in_the_middle(fleet: Fleet, rounds: Rounds, partition: int) -> None:
+def kill_in_the_middle(fleet: Fleet, partition: int) -> None:
     """Kill a SuperNode once it has received the next message of training."""
     host = fleet.host
     assert isinstance(host, Loopback)
@@ -67,32 +67,56 @@ def kill_in_the_middle(fleet: Fleet, rounds: Rounds, partition: int) -> None:
 def test_supernodes_give_the_model_of_the_in_process_engine_and_one_may_be_killed(
     inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One deployment for all of it: its start is most of the time."""
+    """One SuperLink for all of it: its start is most of the time. First it is joined by its address, as a team's is."""
     name = mark(monkeypatch)
-    here = ran(training(inputs, tmp_path / "here", federation()))
-    with deployed(tmp_path / "flower", inputs, 2, "cpu", WAIT) as fleet:
-        assert isinstance(fleet.host, Loopback)
-        whole = training(inputs, tmp_path / "whole", federation(), over(fleet, "fail"))
-        whole.checkpoint_seconds = 0.0
-        assert equal(here, ran(whole))
-        assert_only_its_own_may_come_in(fleet.host)
-
-        complete = training(inputs, tmp_path / "complete", federation(), over(fleet, "complete"))
-        kill_in_the_middle(fleet, complete, 1)
-        ran(complete)
-        first, *later = complete.log.rounds
-        lost = first.client % 2 == 1
-        assert 0 < lost.sum() < len(lost) and np.array_equal(first.answered, ~lost) and (first.weight[lost] == 0).all()
-        assert np.array_equal(first.weight[~lost], here.log.rounds[0].weight[~lost])
-        assert all(entry.answered.all() for entry in later) and not torch.allclose(weights(complete), weights(here), atol=1e-4)
-
-        failing = training(inputs, tmp_path / "failing", federation(), over(fleet, "fail"))
-        kill_in_the_middle(fleet, failing, 1)
-        with pytest.raises(DevicesLost, match="Run it again to go on"):
-            failing.run()
-        assert equal(here, ran(training(inputs, tmp_path / "failing", federation(), over(fleet, "fail"))))
+    host = Loopback(tmp_path / "flower", inputs, 2, "cpu")
+    try:
+        superlink = host.begin()
+        assert_it_can_be_joined(host, inputs, tmp_path, monkeypatch)
+        assert_only_its_own_may_come_in(host)
+        with superlink.run() as grid:
+            fleet = Fleet(grid, 2, WAIT, host)
+            fleet.gather()
+            assert_a_round_completes(fleet, inputs, tmp_path)
+            assert_a_round_fails_and_goes_on(fleet, inputs, tmp_path)
         assert len(marked(name)) >= 5
+    finally:
+        host.end()
     assert left(name, within=5.0) == []
+
+
+def assert_it_can_be_joined(host: Loopback, inputs: dict[str, Path], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three rounds on the nodes of a SuperLink that is only named."""
+    monkeypatch.setenv(SECRET, str(host.folder / "superexec.secret"))
+    engine = ENGINES.parse(
+        {"kind": "flower-deployment", "address": host.address, "root_certificates": host.authority, "nodes": 2, "timeout_seconds": WAIT, "on_failure": "fail"}
+    )
+    assert isinstance(engine, FlowerDeployment)
+    with engine.fleet(2, inputs, folder, "cpu") as fleet:
+        there = training(inputs, folder / "joined", federation(), over(fleet, "fail"))
+        assert equal(ran(training(inputs, folder / "here", federation())), ran(there))
+
+
+def assert_a_round_completes(fleet: Fleet, inputs: dict[str, Path], folder: Path) -> None:
+    """Without the devices of the node that was killed, and the next one with all."""
+    whole = ran(training(inputs, folder / "whole", federation(rounds=2)))
+    complete = training(inputs, folder / "complete", federation(rounds=2), over(fleet, "complete"))
+    kill_in_the_middle(fleet, 1)
+    first, second = ran(complete).log.rounds
+    lost = first.client % 2 == 1
+    assert 0 < lost.sum() < len(lost) and np.array_equal(first.answered, ~lost) and (first.weight[lost] == 0).all()
+    assert np.array_equal(first.weight[~lost], whole.log.rounds[0].weight[~lost])
+    assert second.answered.all() and not torch.allclose(weights(complete), weights(whole), atol=1e-4)
+
+
+def assert_a_round_fails_and_goes_on(fleet: Fleet, inputs: dict[str, Path], folder: Path) -> None:
+    """The training ends in the round in which a node is killed; run again, it ends as one in which none was."""
+    failing = training(inputs, folder / "failing", federation(rounds=2), over(fleet, "fail"))
+    kill_in_the_middle(fleet, 1)
+    with pytest.raises(DevicesLost, match="Run it again to go on"):
+        failing.run()
+    again = ran(training(inputs, folder / "failing", federation(rounds=2), over(fleet, "fail")))
+    assert equal(ran(training(inputs, folder / "two", federation(rounds=2))), again)
 
 
 def assert_only_its_own_may_come_in(host: Loopback) -> None:
@@ -148,6 +172,7 @@ def test_a_superlink_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> No
         pass
 
 
+@pytest.mark.served
 def test_a_program_that_does_not_start_is_told_with_its_log(tmp_path: Path) -> None:
     program = Program("superlink", ["flower-superlink", "--no-such-option"], tmp_path)
     with pytest.raises(UserError, match=r"superlink did not start: see .*superlink\.log"):
