@@ -193,14 +193,6 @@ RULES = (
         path="federation.engine",
     ),
     Rule(
-        id="FED-23",
-        when=lambda facts: _on_flower(facts) and facts.get("federation.secure_aggregation") is not None,
-        verdict="refuse",
-        sentence="secure aggregation is of the in-process engine: nodes hand over contributions in the clear. Write federation.engine: {kind: in-process}",
-        source="masks that the server made itself would hide nothing from it (Bonawitz et al., CCS 2017)",
-        path="federation.secure_aggregation",
-    ),
-    Rule(
         id="FED-24",
         when=lambda facts: _on_flower(facts) and facts.get("labels.kind", "given") != "given",
         verdict="refuse",

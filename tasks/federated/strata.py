@@ -37,7 +37,7 @@ def strata_measures(metrics: Sequence[UtilityMetric], evaluation: Evaluation, pr
     by_device = isinstance(evaluation, Federated)
     rows: list[Row] = []
     for metric in metrics:
-        if facts["task"] not in metric.tasks:
+        if facts["task"] not in metric.tasks or not metric.of_predictions:
             continue
         scored = metric.score(records)
         common = {"direction": metric.direction, "lowest": metric.lowest, "highest": metric.highest}

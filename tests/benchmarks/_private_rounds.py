@@ -30,7 +30,7 @@ TARGET = 1.1
 NOISES: dict[str, dict[str, Any]] = {"constant": {"kind": "constant"}, "banded": {"kind": "banded", "bands": 8}}
 
 
-def private_rows(rounds: int) -> Iterator[dict[str, Any]]:
+def private_rows(rounds: int = 8) -> Iterator[dict[str, Any]]:
     """Seconds of a private round over those of a plain one, by layout, and with noise that is correlated; rounds of both take turns."""
     torch.set_num_threads(1)
     for layout in ("sequential", "stacked"):
