@@ -13,6 +13,7 @@ from tasks.core.component import OneOf
 from tasks.data.dataset import DATASETS, Dataset
 from tasks.federated.evaluation import EVALUATIONS, Evaluation
 from tasks.federated.federation import Federation
+from tasks.federated.labels import LABELS, Labels
 from tasks.federated.partition import PARTITIONS, Partition
 from tasks.models.model import MODELS, Model
 from tasks.utility.metric import UtilityMetric
@@ -37,12 +38,19 @@ FEDERATED = (
     "federated/area_under_curve",
 )
 TO_TARGET = ("federated/rounds_to_target", "federated/uploaded_mib_to_target")
+OF_SELF_TRAINING = ("federated/self_labelled", "federated/self_label_accuracy")
 OF_WINDOWS = ("federated/average_performance", "federated/forgetting", "federated/backward_transfer")
 
 
 def _default_evaluation(fields: Mapping[str, Any]) -> Evaluation:
     found = EVALUATIONS.parse({"kind": "central"})
     assert isinstance(found, Evaluation)
+    return found
+
+
+def _given_labels() -> Labels:
+    found = LABELS.parse({"kind": "given"})
+    assert isinstance(found, Labels)
     return found
 
 
@@ -59,6 +67,9 @@ class FlSelectionStudy(Study):
     kind: Literal["fl-selection"]
     data: Annotated[Dataset, OneOf(DATASETS)] = Field(description="The examples.")
     partition: Annotated[Partition, OneOf(PARTITIONS)] = Field(description="Which device holds which record.")
+    labels: Annotated[Labels, OneOf(LABELS)] = Field(
+        default_factory=_given_labels, description="given: those of the data; confirmed: few; self-training: few, and those that devices make."
+    )
     model: Annotated[Model, OneOf(MODELS)] = Field(description="The architecture and its tokenizer.")
     federation: Federation = Field(default_factory=Federation, description="Rounds, selection, availability, local training, server, timeline.")
     evaluation: Annotated[Evaluation, OneOf(EVALUATIONS)] = Field(
@@ -103,6 +114,7 @@ class FlSelectionStudy(Study):
         found += TO_TARGET if self.evaluation.target is not None else ()
         found += OF_WINDOWS if self.federation.timeline.windowed else ()
         found += ["federated/rounds_to_catch_up"] if self.has_reference else []
+        found += OF_SELF_TRAINING if self.labels.least_confidence is not None else ()
         return (*found, *COSTS)
 
     def summary(self) -> str:

@@ -40,6 +40,10 @@ class Costs:
         self.downloads += asked
         self.uploads += answered
 
+    def labelled(self, tokens: int) -> None:
+        """A round: tokens of examples that devices labelled themselves. They are trained on as if every label was kept."""
+        self.extra_flops += FORWARD * self.weights * tokens
+
     def queried(self, devices: int, tokens: int, per_token: int, collected: int) -> None:
         """Devices that computed something for the strategy: they got the model, and sent ``collected`` bytes in all."""
         self.queries += devices

@@ -18,6 +18,8 @@ from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.federated.engines.in_process import InProcess
 from tasks.federated.holdings import Holdings
+from tasks.federated.label_quality import self_label_rows
+from tasks.federated.labelling import Labelling, blanked
 from tasks.federated.local import Layout, Work, trained_names
 from tasks.federated.measuring import federated_measures
 from tasks.federated.partitioning import dealt_by, stream_of
@@ -53,6 +55,7 @@ def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int
     check_saved(started.network, run.folder, encoded, run.device)
     _write_log(rounds, run.folder)
     measures = federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device)
+    told += self_label_rows(rounds.work, encoded, population.train, seed)
     replace(measures, rows=(*measures.rows, *told)).save(run.folder)
     environment = {"device": run.device, "precision": "fp32", "torch": torch.__version__, "machine": platform.machine()}
     (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
@@ -89,7 +92,9 @@ def _rounds(
 ) -> Rounds:
     federation = config.federation
     assert isinstance(federation.engine, InProcess)
-    work = Work(started.network, encoded, federation.client, run.device, trained_names(started.network, federation.client.freeze))
+    labelling = Labelling.of(config.labels, prepared.split("train")["id"].tolist(), encoded, seed)
+    held = encoded if labelling is None else blanked(encoded, labelling)
+    work = Work(started.network, held, federation.client, run.device, trained_names(started.network, federation.client.freeze), labelling)
     loaded = LoadedModel(started.model, started.encoder, started.network, shape, {})
     scorer = Scorer(loaded, config.metric, prepared.split("test"), population, config.evaluation, federation.timeline.window_count)
     if run.device.startswith("cuda"):

@@ -147,7 +147,9 @@ class Rounds:
         return View(number, self._held.activity, available, self.log.history, asking, self.federation.client.batch_size)
 
     def _job(self, client: int, number: int) -> Job:
-        return make_job(client, self._held.rows(client), self.federation.client, device_seed(self.seed, number, client))
+        rows, labelling = self._held.rows(client), self.work.labelling
+        usable = rows if labelling is None else labelling.rows(rows, number)
+        return make_job(client, usable, self.federation.client, device_seed(self.seed, number, client))
 
     def _weights(self, cohort: Cohort, answered: NDArray[np.bool_]) -> NDArray[np.float64]:
         expected = None if cohort.expected is None else cohort.expected[answered]
@@ -168,6 +170,9 @@ class Rounds:
         lengths = self.work.encoded.lengths
         tokens = sum(int(lengths[torch.from_numpy(job.rows)].sum()) * job.examples // max(1, len(job.rows)) for job in jobs)
         self.costs.trained(tokens, len(jobs), answered)
+        labelling = self.work.labelling
+        if labelling is not None:
+            self.costs.labelled(sum(int(lengths[torch.from_numpy(labelling.open(job.rows))].sum()) for job in jobs))
         held = sum(tensor.numel() * tensor.element_size() for tensor in self.server.values())
         self.costs.held(held + self.log.history.size())
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from tasks.attacks.attack import compares_pools
 from tasks.core.rules import Facts, Rule
+from tasks.data.rules import task_of
 from tasks.federated.correction import CORRECTIONS, Correction
+from tasks.federated.labels import LABELS, Labels
 from tasks.federated.partition import PARTITIONS, Partition
 from tasks.federated.selection import SELECTIONS, Selection
 
@@ -70,6 +72,18 @@ def _no_treatment(facts: Facts) -> bool:
     found = PARTITIONS.members().get(str(facts.get("partition.kind")))
     equal = found is not None and issubclass(found, Partition) and found.equal_sizes
     return equal and facts.get("federation.selection.kind") in BY_ACTIVITY and not _flat(facts)
+
+
+def _few_labels(facts: Facts) -> bool:
+    """Whether some records have no label."""
+    found = LABELS.members().get(str(facts.get("labels.kind")))
+    return found is not None and issubclass(found, Labels) and not found.complete
+
+
+def _asks_for_labels(facts: Facts) -> bool:
+    """Whether the selection asks devices what a model loses on all that they hold."""
+    found = _selection(facts)
+    return found is not None and any(need in ("candidate losses", "gradients") for need in found.needs)
 
 
 RULES = (
@@ -154,5 +168,29 @@ RULES = (
         sentence="descriptive: who is asked is drawn anew for each seed, and with fewer than five seeds a claim of gain is not tested",
         source="claims are tested over seeds, from five on",
         path="claims",
+    ),
+    Rule(
+        id="FED-40",
+        when=lambda facts: _few_labels(facts) and task_of(facts) not in (None, "intent", "tagging", "joint"),
+        verdict="refuse",
+        sentence="the records of this task have no label that a user could confirm or a device could make: write labels: {kind: given}",
+        source="self-training makes labels of classes (Lee 2013)",
+        path="labels",
+    ),
+    Rule(
+        id="FED-41",
+        when=lambda facts: _few_labels(facts) and _asks_for_labels(facts),
+        verdict="refuse",
+        sentence="this selection asks devices for losses on records whose label nobody confirmed: use one that needs none, or labels: {kind: given}",
+        source="a loss needs a label, and devices have few",
+        path="federation.selection",
+    ),
+    Rule(
+        id="FED-42",
+        when=lambda facts: _few_labels(facts) and compares_pools(facts),
+        verdict="label",
+        sentence="attacks score members by labels that training never saw: of unconfirmed records the model may know the text and not the label",
+        source="membership is inferred from the loss on what was trained on (Yeom et al., CSF 2018)",
+        path="attacks",
     ),
 )

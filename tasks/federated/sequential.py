@@ -18,7 +18,7 @@ from tasks.models.losses import per_example_loss
 class Sequential(Layout):
     """Devices share one copy of the weights: memory is that of one model, twice."""
 
-    def train(self, jobs: Sequence[Job], total: Total) -> Outcomes:
+    def fit(self, jobs: Sequence[Job], total: Total) -> Outcomes:
         """See Layout."""
         weights: list[Tensor] = list(self.work.parameters.values())
         losses, squares = [], []

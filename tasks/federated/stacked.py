@@ -27,7 +27,7 @@ class Stacked(Layout):
         self._chunk = chunk
         self._gradients = StackedGradient(work.network)
 
-    def train(self, jobs: Sequence[Job], total: Total) -> Outcomes:
+    def fit(self, jobs: Sequence[Job], total: Total) -> Outcomes:
         """See Layout."""
         sent = dict(zip(self.work.trained, total.sent, strict=True))
         order = sorted(range(len(jobs)), key=lambda place: (-jobs[place].steps, jobs[place].client))

@@ -10,6 +10,7 @@ from tasks.core.component import OneOf
 from tasks.core.step import Step, StepConfig, StepRun
 from tasks.federated.evaluation import EVALUATIONS, Evaluation
 from tasks.federated.federation import Federation
+from tasks.federated.labels import LABELS, Labels
 from tasks.federated.partition import PARTITIONS, Partition
 from tasks.federated.timeline import TIMELINES, Timeline
 from tasks.models.model import MODELS, Model
@@ -38,6 +39,7 @@ class FederateConfig(StepConfig):
 
     model: Annotated[Model, OneOf(MODELS)]
     federation: Federation
+    labels: Annotated[Labels, OneOf(LABELS)]
     evaluation: Annotated[Evaluation, OneOf(EVALUATIONS)]
     metric: Annotated[UtilityMetric, OneOf(UTILITY)]
 
