@@ -30,7 +30,17 @@ def train(graph: Graph, study: FlSelectionStudy, seed: int, label: str, imported
     """The prepared data and the model artifact trained on the devices that hold it."""
     data = training_data(graph, study, seed, label)
     population = _population(graph, study, seed, label, data)
-    config = FederateConfig(model=study.model, federation=study.federation, labels=study.labels, evaluation=study.evaluation, metric=study.scored)
+    config = FederateConfig(
+        model=study.model,
+        federation=study.federation,
+        labels=study.labels,
+        privacy=study.privacy,
+        randomness=study.randomness,
+        unit=study.partition.unit,
+        submission=graph.submission if study.randomness == "secret" else None,
+        evaluation=study.evaluation,
+        metric=study.scored,
+    )
     inputs = {"data": data, "population": population, **model_inputs(graph, study.model, imported, label)}
     return data, graph.add(FEDERATE, config, inputs, seed, f"federate {label}")
 

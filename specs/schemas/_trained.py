@@ -12,15 +12,9 @@ from tasks.core.component import OneOf
 from tasks.data.dataset import DATASETS, Dataset
 from tasks.models.model import MODELS, Model
 from tasks.privacy.account import Account
-from tasks.privacy.privacy import PRIVACY, Privacy, Setting, guarantee
+from tasks.privacy.privacy import PRIVACY, Privacy, Setting, guarantee, no_privacy
 from tasks.privacy.search import Search
 from tasks.training.training import Training
-
-
-def _no_privacy() -> Privacy:
-    found = PRIVACY.parse({"kind": "none"})
-    assert isinstance(found, Privacy)
-    return found
 
 
 class TrainedStudy(Study):
@@ -30,7 +24,7 @@ class TrainedStudy(Study):
     model: Annotated[Model, OneOf(MODELS)] = Field(description="The architecture and its tokenizer.")
     training: Training = Field(default_factory=Training, description="Epochs, batch size, optimizer, schedule.")
     privacy: Annotated[Privacy, OneOf(PRIVACY)] = Field(
-        default_factory=_no_privacy,
+        default_factory=no_privacy,
         description="The privacy mechanism; none trains without a guarantee.",
     )
     search: Search | None = Field(default=None, description="Many settings tried, the best released, and the choice charged for.")

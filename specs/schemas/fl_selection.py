@@ -11,11 +11,14 @@ from specs.schemas._measured import AttackList, CanariesBlock, FairnessList, Uti
 from specs.schemas.study import Block, Study
 from tasks.core.component import OneOf
 from tasks.data.dataset import DATASETS, Dataset
+from tasks.federated.charging import account_of
 from tasks.federated.evaluation import EVALUATIONS, Evaluation
 from tasks.federated.federation import Federation
 from tasks.federated.labels import LABELS, Labels
 from tasks.federated.partition import PARTITIONS, Partition
 from tasks.models.model import MODELS, Model
+from tasks.privacy.account import Account
+from tasks.privacy.privacy import PRIVACY, Privacy, guarantee, no_privacy
 from tasks.utility.metric import UtilityMetric
 
 COSTS = (
@@ -71,6 +74,9 @@ class FlSelectionStudy(Study):
         default_factory=_given_labels, description="given: those of the data; confirmed: few; self-training: few, and those that devices make."
     )
     model: Annotated[Model, OneOf(MODELS)] = Field(description="The architecture and its tokenizer.")
+    privacy: Annotated[Privacy, OneOf(PRIVACY)] = Field(
+        default_factory=no_privacy, description="The privacy mechanism of what devices send; none trains without a guarantee."
+    )
     federation: Federation = Field(default_factory=Federation, description="Rounds, selection, availability, local training, server, timeline.")
     evaluation: Annotated[Evaluation, OneOf(EVALUATIONS)] = Field(
         default_factory=_default_evaluation, description="central, or federated: devices hold test data."
@@ -110,12 +116,20 @@ class FlSelectionStudy(Study):
 
     def metrics(self) -> tuple[str, ...]:
         """Utility, attacks, fairness, participation, the course of training, and costs."""
-        found = [*measured(self.utility, self.attacks, self.fairness), *FEDERATED]
+        found = [*measured(self.utility, self.attacks, self.fairness), *FEDERATED, *self.privacy.metrics]
         found += TO_TARGET if self.evaluation.target is not None else ()
         found += OF_WINDOWS if self.federation.timeline.windowed else ()
         found += ["federated/rounds_to_catch_up"] if self.has_reference else []
         found += OF_SELF_TRAINING if self.labels.least_confidence is not None else ()
         return (*found, *COSTS)
+
+    def account(self) -> Account | None:
+        """What a trial spends. Its first time may take seconds."""
+        return account_of(self.federation, self.privacy, self.data.public_size, self.randomness, self.partition.unit)
+
+    def guarantee(self) -> str:
+        """That of the mechanism."""
+        return guarantee(self.account())
 
     def summary(self) -> str:
         """Model, data and who is asked."""

@@ -29,8 +29,12 @@ def task_of(facts: Facts) -> str | None:
 
 
 def units_of(facts: Facts) -> int | None:
-    """How many units of privacy the training split has, users where they are the unit; None where it is not known."""
-    found = facts.get("facts.users.train" if facts.get("privacy.unit.kind") == "user" else "facts.counts.train")
+    """How many units of privacy the training split has, users where they are the unit, or devices; None where it is not known."""
+    if facts.get("privacy.kind") == "dp-fedavg":
+        natural = facts.get("partition.kind") == "natural"
+        found = facts.get("facts.users.train") if natural and facts.get("partition.column", "user") == "user" else facts.get("partition.devices")
+    else:
+        found = facts.get("facts.users.train" if facts.get("privacy.unit.kind") == "user" else "facts.counts.train")
     return None if found is None else int(found)
 
 

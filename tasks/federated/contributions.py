@@ -36,6 +36,11 @@ def contribution(trained: Sequence[Tensor], sent: Sequence[Tensor], scale: float
     update = [after.detach() - before for after, before in zip(trained, sent, strict=True)]
     if rule is None:
         return Contribution([part.mul_(scale) for part in update])
-    norm = abs(scale) * torch.stack([torch.linalg.vector_norm(part, dtype=torch.float64) for part in update]).norm()
-    factor = float(rule.factors(norm.reshape(1)))
-    return Contribution([part.mul_(scale * factor) for part in update], bool(norm <= rule.sensitivity))
+    norm = abs(scale) * length(update)
+    factor = float(rule.factors(torch.tensor([norm], dtype=torch.float64)))
+    return Contribution([part.mul_(scale * factor) for part in update], norm <= rule.sensitivity)
+
+
+def length(update: Sequence[Tensor]) -> float:
+    """L2 norm over all weights."""
+    return float(torch.stack([torch.linalg.vector_norm(part, dtype=torch.float64) for part in update]).norm())

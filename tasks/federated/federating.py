@@ -16,6 +16,8 @@ from tasks.core.errors import UserError
 from tasks.core.measures import Row
 from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
+from tasks.federated.aggregation import Aggregation, PrivateAggregation
+from tasks.federated.charging import account_of
 from tasks.federated.engines.in_process import InProcess
 from tasks.federated.holdings import Holdings
 from tasks.federated.label_quality import self_label_rows
@@ -24,6 +26,7 @@ from tasks.federated.local import Layout, Work, trained_names
 from tasks.federated.measuring import federated_measures
 from tasks.federated.partitioning import dealt_by, stream_of
 from tasks.federated.population import Population
+from tasks.federated.price import private_rows
 from tasks.federated.rounds import Rounds
 from tasks.federated.scoring import Scorer
 from tasks.federated.sequential import Sequential
@@ -31,6 +34,9 @@ from tasks.federated.stacked import Stacked
 from tasks.models.artifact import LoadedModel, save_model
 from tasks.models.batches import Encoded, encode_split
 from tasks.models.model import Started, TaskShape
+from tasks.privacy.account import Account
+from tasks.privacy.mechanisms.dp_fedavg import DpFedAvg
+from tasks.privacy.randomness import key_of
 from tasks.training.augmentation import encode_augmented
 from tasks.training.guards import check_saved
 from tasks.training.trial import DATA_FACTS
@@ -47,16 +53,21 @@ def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int
     shape = TaskShape(prepared.task, prepared.labels, prepared.slots)
     started = config.model.start(shape, inputs, seed)
     started.network.to(run.device)
+    account = account_of(config.federation, config.privacy, prepared.facts["public_size"], config.randomness, config.unit)
     encoded, told = _examples(config, prepared, started, shape)
-    rounds = _rounds(config, prepared, population, started, shape, encoded, seed, run)
+    labelling = Labelling.of(config.labels, prepared.split("train")["id"].tolist(), encoded, seed)
+    key = key_of(config.randomness, seed, run.checkpoint)
+    rounds = _rounds(config, account, prepared, population, started, shape, encoded, labelling, seed, key, run)
     rounds.run()
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
-    save_model(run.folder, started, shape, {"guarantee": "none"}, data)
+    save_model(run.folder, started, shape, {"guarantee": "none"} if account is None else account.record(), data)
     check_saved(started.network, run.folder, encoded, run.device)
-    _write_log(rounds, run.folder)
-    measures = federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device)
-    told += self_label_rows(rounds.work, encoded, population.train, seed)
-    replace(measures, rows=(*measures.rows, *told)).save(run.folder)
+    secret = account is not None and account.randomness == "secret"
+    _write_log(rounds, run.folder, secret)
+    measures = federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device, secret)
+    private = private_rows(config, account, population) if account is not None else ()
+    labels = self_label_rows(rounds.work, encoded, population.train, seed)
+    replace(measures, rows=(*measures.rows, *told, *labels, *private)).save(run.folder)
     environment = {"device": run.device, "precision": "fp32", "torch": torch.__version__, "machine": platform.machine()}
     (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
 
@@ -80,19 +91,31 @@ def make_layout(engine: InProcess, work: Work, started: Started) -> Layout:
     raise UserError("federation.engine.layout: 'auto' was not resolved before the training; write stacked or sequential")
 
 
+def _aggregation(config: FederateConfig, account: Account | None, work: Work, key: int) -> Aggregation:
+    """What becomes of contributions. Never sums plainly what an account promises."""
+    if account is None:
+        return Aggregation()
+    if not isinstance(config.privacy, DpFedAvg):
+        raise TypeError(f"no federation carries out privacy of kind '{config.privacy.kind}', which has an account")
+    return PrivateAggregation(config.privacy, account, work.parameters, key)
+
+
 def _rounds(
     config: FederateConfig,
+    account: Account | None,
     prepared: PreparedData,
     population: Population,
     started: Started,
     shape: TaskShape,
     encoded: Encoded,
+    labelling: Labelling | None,
     seed: int,
+    key: int,
     run: StepRun,
 ) -> Rounds:
+    """``seed`` decides who holds what and whose label is known; who is asked, and noise, the key: the seed, where that is no secret."""
     federation = config.federation
     assert isinstance(federation.engine, InProcess)
-    labelling = Labelling.of(config.labels, prepared.split("train")["id"].tolist(), encoded, seed)
     held = encoded if labelling is None else blanked(encoded, labelling)
     work = Work(started.network, held, federation.client, run.device, trained_names(started.network, federation.client.freeze), labelling)
     loaded = LoadedModel(started.model, started.encoder, started.network, shape, {})
@@ -107,15 +130,18 @@ def _rounds(
         activity=population.activity,
         check=lambda round: scorer.check(round, run.device),
         every=config.evaluation.every,
-        seed=seed,
+        seed=key,
         folder=run.checkpoint / "federation",
         report=run.report,
         series=config.metric.metric("train"),
+        aggregation=_aggregation(config, account, work, key),
+        public_records=getattr(config.privacy, "public_records", None),
     )
 
 
-def _write_log(rounds: Rounds, folder: Path) -> None:
-    """The log of every device asked, by index in ``devices.parquet`` of the population, and every check."""
-    pd.DataFrame(rounds.log.arrays()).to_parquet(folder / LOG, index=False)
+def _write_log(rounds: Rounds, folder: Path, secret: bool) -> None:
+    """Every check, and the log of every device asked, by index in ``devices.parquet`` of the population: not where who was asked is a secret."""
+    if not secret:
+        pd.DataFrame(rounds.log.arrays()).to_parquet(folder / LOG, index=False)
     scores: list[dict[str, Any]] = [asdict(score) for score in rounds.progress.scores]
     pd.DataFrame(scores).to_parquet(folder / SCORES, index=False)

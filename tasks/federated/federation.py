@@ -30,12 +30,23 @@ class Federation(BaseModel):
     rounds: int = Field(default=100, ge=1, le=1_000_000, description="Rounds of selection, local training and aggregation.")
     cohort_size: int = Field(default=50, ge=1, le=1_000_000, description="Devices per round; for designs of random size, expected ones.")
     selection: Annotated[Selection, OneOf(SELECTIONS)] = _default(SELECTIONS, "uniform")
+    separation: int = Field(default=1, ge=1, le=1_000_000, description="Least number of rounds between two takings part of a device; 1: no bound.")
     correction: Annotated[Correction, OneOf(CORRECTIONS)] = _default(CORRECTIONS, "none")
     availability: Annotated[Availability, OneOf(AVAILABILITIES)] = _default(AVAILABILITIES, "always")
     stragglers: Stragglers = Field(default_factory=Stragglers, description="Over-selection, deadline and speeds of devices.")
     client: Client = Field(default_factory=Client, description="Local training.")
     server: Annotated[Server, OneOf(SERVERS)] = _default(SERVERS, "sgd")
     timeline: Annotated[Timeline, OneOf(TIMELINES)] = _default(TIMELINES, "static")
+
+    def largest_rate(self, public_size: int) -> float:
+        """The largest probability with which any admissible device takes part in a round: that of the largest activity that counts; 1 where nothing
+        bounds it.
+        """
+        import numpy as np
+
+        largest = self.selection.largest_activity
+        rates = None if largest is None else self.selection.public_rates(np.array([largest]), self.cohort_size, public_size)
+        return 1.0 if rates is None else float(rates[0])
 
     @model_validator(mode="after")
     def _rounds_for_windows(self) -> Federation:

@@ -49,6 +49,7 @@ class History:
 
         self.times_asked = np.zeros(self.devices, dtype=np.int64)
         self.times_heard = np.zeros(self.devices, dtype=np.int64)
+        self.last_asked = np.full(self.devices, -1, dtype=np.int64)
         self.last_heard = np.full(self.devices, -1, dtype=np.int64)
         self.mean_loss = np.full(self.devices, np.nan)
         self.rms_loss = np.full(self.devices, np.nan)
@@ -60,6 +61,7 @@ class History:
         """Add rounds; the arrays (last value per device, NaN and -1 where never heard) follow."""
         for heard in rounds:
             self.times_asked[heard.asked] += 1
+            self.last_asked[heard.asked] = len(self.rounds)
             self.times_heard[heard.clients] += 1
             self.last_heard[heard.clients] = len(self.rounds)
             self.mean_loss[heard.clients] = heard.mean_loss
@@ -67,7 +69,11 @@ class History:
             self.seconds[heard.clients] = heard.seconds
             self.rounds.append(heard)
 
+    def rested(self, round: int, separation: int) -> NDArray[np.bool_]:
+        """(N,) who was not asked in the last ``separation`` - 1 rounds before this one."""
+        return (self.last_asked < 0) | (round - self.last_asked >= separation)
+
     def size(self) -> int:
         """Bytes that the arrays take."""
-        arrays = (self.times_asked, self.times_heard, self.last_heard, self.mean_loss, self.rms_loss, self.seconds)
+        arrays = (self.times_asked, self.times_heard, self.last_asked, self.last_heard, self.mean_loss, self.rms_loss, self.seconds)
         return sum(array.nbytes for array in arrays)

@@ -46,16 +46,20 @@ class Course:
         return {"lowest": self.metric.lowest, "highest": self.metric.highest}
 
 
-def federated_measures(rounds: Rounds, metric: UtilityMetric, evaluation: Evaluation, population: Population, partition: str, device: str) -> Measures:
-    """All numbers of one training, and its course. ``partition`` says how devices were made."""
+def federated_measures(
+    rounds: Rounds, metric: UtilityMetric, evaluation: Evaluation, population: Population, partition: str, device: str, secret: bool
+) -> Measures:
+    """All numbers of one training, and its course. ``partition`` says how devices were made; where it is ``secret`` who was asked, nothing that follows
+    from it is told.
+    """
     on_devices = {"partition": partition} if evaluation.kind == "federated" else {}
     conditions = {"rounds": str(rounds.federation.rounds), "scored": metric.kind, "evaluation": evaluation.kind, **on_devices}
     course = Course(rounds.progress.scores, metric, conditions)
+    asked = (*_participation(rounds, population, partition), *rounds.costs.rows())
     rows = (
-        *_participation(rounds, population, partition),
-        *_course(course, evaluation, rounds),
+        *(map(_withheld, asked) if secret else asked),
+        *_course(course, evaluation, rounds, secret),
         *_windows(course, rounds),
-        *rounds.costs.rows(),
         *_seconds(rounds, device),
     )
     checked, scores = course.of(ALL)
@@ -64,6 +68,12 @@ def federated_measures(rounds: Rounds, metric: UtilityMetric, evaluation: Evalua
 
 def _row(name: str, value: float, direction: Direction, conditions: dict[str, str], **rest: Any) -> Row:
     return Row(name=f"federated/{name}", value=value, direction=direction, conditions=conditions, **rest)
+
+
+def _withheld(row: Row) -> Row:
+    """The same without its number."""
+    why = "it follows from who was asked, and epsilon rests on nobody knowing that"
+    return row.model_copy(update={"value": None, "n": None, "status": "unsupported", "reason": why})
 
 
 def _participation(rounds: Rounds, population: Population, partition: str) -> Iterator[Row]:
@@ -87,7 +97,7 @@ def _participation(rounds: Rounds, population: Population, partition: str) -> It
         yield _row("capped_weights", float(capped.mean()), "none", n=len(capped), **share)
 
 
-def _course(course: Course, evaluation: Evaluation, rounds: Rounds) -> Iterator[Row]:
+def _course(course: Course, evaluation: Evaluation, rounds: Rounds, secret: bool) -> Iterator[Row]:
     """The mean score over rounds, and the rounds and uploads until the target. A target that was not reached has no number, and says so."""
     checked, scores = course.of(ALL)
     if len(checked):
@@ -103,7 +113,8 @@ def _course(course: Course, evaluation: Evaluation, rounds: Rounds) -> Iterator[
         if number is None:
             yield Row(name=f"federated/{name}", value=None, status="undefined", reason=reason, direction="lower", conditions=conditions)
         else:
-            yield _row(name, float(number), "lower", conditions, lowest=0)
+            row = _row(name, float(number), "lower", conditions, lowest=0)
+            yield _withheld(row) if secret and name.startswith("uploaded") else row
 
 
 def _uploaded(rounds: Rounds, until: int) -> float:

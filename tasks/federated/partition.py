@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tasks.core.component import Component, Family
 
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+
+
+Unit = Literal["user", "device"]
+"""Whose presence a guarantee hides: a person with all their records, or a device that a partition made."""
 
 
 class Partition(Component, ABC):
@@ -23,6 +27,11 @@ class Partition(Component, ABC):
     equal_sizes: ClassVar[bool] = False
     columns: ClassVar[tuple[str, ...]] = ()
     by_seed: ClassVar[bool] = True
+
+    @property
+    def unit(self) -> Unit:
+        """What a device is."""
+        return "device"
 
     @abstractmethod
     def assign(self, records: pd.DataFrame, seed: int) -> NDArray[np.object_]:

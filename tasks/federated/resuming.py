@@ -28,6 +28,7 @@ def save(rounds: Rounds) -> None:
         "peak_memory_mib": progress.peak_memory_mib,
         "scores": [asdict(score) for score in progress.scores],
         "costs": asdict(rounds.costs),
+        "kept": rounds.aggregation.kept,
     }
     keep(rounds.folder, progress.round, tensors, state)
 
@@ -42,6 +43,6 @@ def load(rounds: Rounds) -> None:
     rounds.server = {name: tensor.to(rounds.work.device) for name, tensor in parts.get("server", {}).items()}
     state = found.state
     rounds.log = Log.of(rounds.log.history.devices, state["round"], {name: tensor.numpy() for name, tensor in parts["log"].items()})
-    rounds.costs = Costs(**state["costs"])
+    rounds.costs, rounds.aggregation.kept = Costs(**state["costs"]), state["kept"]
     rounds.progress.round, rounds.progress.seconds, rounds.progress.peak_memory_mib = state["round"], state["seconds"], state["peak_memory_mib"]
     rounds.progress.scores = [Score(**score) for score in state["scores"]]

@@ -15,6 +15,7 @@ from tasks.core.errors import UserError
 from tasks.core.seeds import numpy_generator
 from tasks.core.step import Report
 from tasks.federated import resuming
+from tasks.federated.aggregation import Aggregation
 from tasks.federated.asking import Asking
 from tasks.federated.costs import Costs
 from tasks.federated.federation import Federation
@@ -26,7 +27,6 @@ from tasks.federated.scoring import ALL, Score
 from tasks.federated.selection import Cohort, View
 from tasks.federated.server import State
 from tasks.federated.stragglers import asked_size, seconds, speeds, survivors
-from tasks.federated.totals import RunningTotal
 from tasks.training.memory import peak_memory_mib
 
 CHECKPOINT_SECONDS = 15.0
@@ -69,6 +69,8 @@ class Rounds:
         folder: where checkpoints go.
         report: progress and series.
         series: name of the series that a check is told as.
+        aggregation: what becomes of contributions.
+        public_records: the public number of records on all devices, of which shares are taken; None: as many as there are.
     """
 
     federation: Federation
@@ -82,6 +84,8 @@ class Rounds:
     folder: Path
     report: Report
     series: str
+    aggregation: Aggregation = field(default_factory=Aggregation)
+    public_records: int | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
 
     def __post_init__(self) -> None:
@@ -125,10 +129,11 @@ class Rounds:
         weights = np.zeros(len(jobs))
         weights[answered] = self._weights(cohort, answered)
         chosen = [job.weighted(weight) for job, weight, used in zip(jobs, weights, answered, strict=True) if used]
-        total = RunningTotal(self.work.sent())
+        total = self.aggregation.begin(self.work.sent())
         outcomes = self.layout.train(chosen, total)
-        if outcomes.answered.any():
-            self._apply(dict(zip(self.work.trained, total.sum(), strict=True)), number)
+        update = self.aggregation.end(total, number)
+        if update is not None:
+            self._apply(dict(zip(self.work.trained, update, strict=True)), number)
         losses = np.full((2, len(jobs)), np.nan)
         losses[:, answered] = outcomes.mean_loss, outcomes.rms_loss
         answered[answered] = outcomes.answered
@@ -143,8 +148,11 @@ class Rounds:
             self._records = int(self._held.activity.sum())
         availability = self.federation.availability
         available = self._ready if availability.always_on else availability.available(number, self.activity, self.seed) & self._ready
+        if self.federation.separation > 1:
+            available = available & self.log.history.rested(number, self.federation.separation)
         asking = Asking(self.work, self._held, self.costs, self.seed, number)
-        return View(number, self._held.activity, available, self.log.history, asking, self.federation.client.batch_size)
+        size, public = self.federation.client.batch_size, self.aggregation.public_size
+        return View(number, self._held.activity, available, self.log.history, asking, size, public)
 
     def _job(self, client: int, number: int) -> Job:
         rows, labelling = self._held.rows(client), self.work.labelling
@@ -154,7 +162,7 @@ class Rounds:
     def _weights(self, cohort: Cohort, answered: NDArray[np.bool_]) -> NDArray[np.float64]:
         expected = None if cohort.expected is None else cohort.expected[answered]
         there = Cohort(cohort.clients[answered], cohort.draws[answered], expected, cohort.origin)
-        shares = self._held.activity[there.clients] / max(1, self._records)
+        shares = self._held.activity[there.clients] / max(1, self.public_records or self._records)
         return self.federation.correction.weights(there, shares, self.federation.cohort_size)
 
     def _apply(self, update: Update, number: int) -> None:
@@ -206,6 +214,8 @@ class Rounds:
 
     def _tell(self, scores: list[Score]) -> None:
         self.progress.scores += scores
+        for name, value in self.aggregation.kept.items():
+            self.report.metric(f"train/{name}", value, self.progress.round)
         for score in scores:
             if score.window == ALL and score.score == score.score:
                 self.report.metric(self.series, score.score, score.round)

@@ -39,6 +39,7 @@ class View:
         history: earlier rounds.
         devices: extra work that can be asked for.
         batch_size: of local training.
+        public_size: the public number of devices, where rates may follow from public numbers alone; else None.
     """
 
     round: int
@@ -47,6 +48,7 @@ class View:
     history: History
     devices: Devices
     batch_size: int = 1
+    public_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,17 @@ class Selection(Component, ABC):
 
     def expected_draws(self, view: View, cohort_size: int) -> NDArray[np.float64] | None:
         """(N,) exact expected draws of every device, 0 for the unavailable; None where there is no closed form."""
+        return None
+
+    def public_rates(self, activity: NDArray[np.int64], cohort_size: int, public_size: int) -> NDArray[np.float64] | None:
+        """(K,) the rate of the coin of a device of each activity (K,), where it follows from its own activity and public numbers alone; None for every
+        selection that is no such coin. A device that is not there changes nobody's coin: what accounting of privacy needs.
+        """
+        return None
+
+    @property
+    def largest_activity(self) -> int | None:
+        """Above it activity counts as this; None where nothing bounds it."""
         return None
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tasks.core.component import OneOf
 from tasks.core.step import Step, StepConfig, StepRun
+from tasks.federated.charging import charge
 from tasks.federated.evaluation import EVALUATIONS, Evaluation
 from tasks.federated.federation import Federation
 from tasks.federated.labels import LABELS, Labels
-from tasks.federated.partition import PARTITIONS, Partition
+from tasks.federated.partition import PARTITIONS, Partition, Unit
 from tasks.federated.timeline import TIMELINES, Timeline
 from tasks.models.model import MODELS, Model
-from tasks.training.charging import uncovered
+from tasks.privacy.privacy import PRIVACY, Privacy
 from tasks.utility.metric import UTILITY, UtilityMetric
 
 
@@ -35,11 +36,18 @@ def partition(config: PartitionConfig, inputs: Mapping[str, Path], seed: int, ru
 
 
 class FederateConfig(StepConfig):
-    """Which model, trained how, checked by which metric."""
+    """Which model, trained how and under which mechanism, checked by which metric.
+
+    ``unit``: what a device is. ``submission`` names the one submission that a secret training belongs to.
+    """
 
     model: Annotated[Model, OneOf(MODELS)]
     federation: Federation
     labels: Annotated[Labels, OneOf(LABELS)]
+    privacy: Annotated[Privacy, OneOf(PRIVACY)]
+    randomness: Literal["reproducible", "secret"]
+    unit: Unit
+    submission: str | None = None
     evaluation: Annotated[Evaluation, OneOf(EVALUATIONS)]
     metric: Annotated[UtilityMetric, OneOf(UTILITY)]
 
@@ -82,6 +90,6 @@ def catch_up(config: CatchUpConfig, inputs: Mapping[str, Path], seed: int, run: 
 
 
 PARTITION = Step("partition", partition, PartitionConfig)
-FEDERATE = Step("federate", federate, FederateConfig, uncovered)
+FEDERATE = Step("federate", federate, FederateConfig, charge)
 STRATA = Step("strata", strata, StrataConfig)
 CATCH_UP = Step("catch-up", catch_up, CatchUpConfig)

@@ -8,12 +8,21 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tasks.federated.contributions import Contribution, contribution
+from tasks.core.errors import UserError
+from tasks.federated.contributions import Contribution, contribution, length
 from tasks.federated.jobs import Job
 from tasks.privacy.clip_rule import ClipRule
 
 PIECE = 1 << 17
 """Numbers that are added at once: a megabyte of float64."""
+
+
+TOLERANCE = 1 + 1e-5
+"""Of a length that is worked out again."""
+
+
+class LongerThanTheClip(UserError):
+    """A device sent more than its clip allows: no epsilon covers a sum with it."""
 
 
 class Total(ABC):
@@ -72,7 +81,12 @@ class RunningTotal(Total):
         self.unclipped += 1
 
     def take(self, job: Job, given: Contribution) -> None:
-        """See Total."""
+        """See Total. What a device says that it clipped is looked at. Raises LongerThanTheClip."""
+        if self.rule is not None and not length(given.tensors) <= self.rule.sensitivity * TOLERANCE:
+            raise LongerThanTheClip(
+                f"device {job.client} sent an update of length {length(given.tensors):.6g}, and {self.rule.sensitivity:.6g} is the most that the clip allows: "
+                "its weight must be applied before the clip, on the device; nothing of this round was applied"
+            )
         for total, tensor in zip(self._total, given.tensors, strict=True):
             _add(total, tensor, 1.0)
 

@@ -6,12 +6,31 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import ROUND_CEILING, Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from tasks.privacy.mechanism import ADJACENCY_WORDS, Mechanism
-from tasks.privacy.sampler import Schedule
 
 MICRO_BATCH = "a micro-batch: a group of examples that is there or not as one, not an utterance; what per-example clipping has at the same noise"
+
+
+class Course(Protocol):
+    """How often and how many, from public numbers alone."""
+
+    @property
+    def public_size(self) -> int:
+        """The public number of units."""
+
+    @property
+    def expected_batch_size(self) -> int:
+        """Expected units of a release: the divisor of the noisy sum."""
+
+    @property
+    def rate(self) -> float:
+        """The largest probability that a unit takes part in a release."""
+
+    @property
+    def steps(self) -> int:
+        """How many releases of the model there are."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +48,12 @@ class Account:
         randomness: ``reproducible`` or ``secret``.
         clipping: the block of that name as plain values: engine and rule.
         sensitivity: the most that a contribution moves the sum, the clip norm; of a rule that adapts, at first.
+        participation: of devices in rounds, where that is what is bounded.
         micro_batch: epsilon of a whole micro-batch at this noise, a weaker unit, where micro-batches are clipped; else None.
     """
 
     mechanism: Mechanism
-    schedule: Schedule
+    schedule: Course
     noise_multiplier: float
     delta: float
     epsilons: dict[str, float]
@@ -45,6 +65,7 @@ class Account:
     clipping: Mapping[str, Any] = field(default_factory=dict)
     sensitivity: float | None = None
     micro_batch: float | None = None
+    participation: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def epsilon(self) -> float:
@@ -91,6 +112,7 @@ class Account:
             "divisor": self.schedule.expected_batch_size,
             "public_size": self.schedule.public_size,
             "noise_multiplier": self.noise_multiplier,
+            **({"participation": dict(self.participation)} if self.participation else {}),
             "clipping": dict(self.clipping),
             "sensitivity": self.sensitivity,
             "accountant": self.reported,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
@@ -11,14 +11,12 @@ from typing import Any
 from tasks.privacy.keeping import kept
 from tasks.privacy.mechanism import Adjacency, Mechanism, Release, Repetition
 from tasks.privacy.noise import Noise
-from tasks.privacy.sampler import Sampler, Schedule
 
 
 @cache
 def spend(
-    sampler: Sampler,
+    releases: Callable[[Noise, float], tuple[Release, ...]],
     noise: Noise,
-    schedule: Schedule,
     adjacency: Adjacency,
     repetition: Repetition | None,
     accountant: str,
@@ -27,14 +25,17 @@ def spend(
     noise_multiplier: float | None,
     moves: int = 1,
 ) -> tuple[float, Mechanism, dict[str, float]]:
-    """The noise multiplier (calibrated where a target is given), the mechanism and the upper bound of every accountant. ``moves``: by how many times
-    the clip norm one unit can move the sum.
+    """The noise multiplier (calibrated where a target is given), the mechanism and the upper bound of every accountant.
+
+    Args:
+        releases: what is composed, from the noise and its multiplier.
+        moves: by how many times the clip norm one unit can move the sum.
 
     Raises CalibrationError, and AccountingError where accountants contradict each other or the target is missed.
     """
 
     def mechanism_of(multiplier: float) -> Mechanism:
-        return Mechanism(sampler.releases(schedule, noise, multiplier / moves), adjacency, repetition)
+        return Mechanism(releases(noise, multiplier / moves), adjacency, repetition)
 
     asked = {
         "mechanism": asdict(mechanism_of(1.0)),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 from tasks.core.component import Component, Family
+from tasks.privacy.mechanism import Release
 
 
 class Noise(Component, ABC):
@@ -22,6 +24,16 @@ class Noise(Component, ABC):
     def coefficients(self) -> tuple[float, ...]:
         """The first column of the noise's factorization, a Toeplitz matrix with 1 on its diagonal; (1,): every step has noise of its own."""
         return (1.0,)
+
+    def unamplified(self, noise_multiplier: float, steps: int, most: int) -> Release:
+        """All steps as one Gaussian release, for units that take part at most ``most`` times, whoever decides when, as far apart as the noise has bands.
+
+        The sensitivity is sqrt(most) times the longest column of the factorization (Choquette-Choo et al., NeurIPS 2023); the least noise of any step
+        stands for all.
+        """
+        least = min(multiplier for multiplier, _ in self.runs(noise_multiplier, steps))
+        column = math.sqrt(sum(value**2 for value in self.coefficients))
+        return Release(least / (math.sqrt(most) * column), None, 1)
 
 
 NOISES = Family("noise", "tasks.privacy.noises", Noise)

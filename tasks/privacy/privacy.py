@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Literal
 
 from tasks.core.component import Component, Family
 from tasks.privacy.account import Account
+from tasks.privacy.mechanism import Release
 from tasks.privacy.search import Search
 
 
@@ -28,6 +30,25 @@ class Setting:
     search: Search | None = None
 
 
+@dataclass(frozen=True)
+class CohortSetting(Setting):
+    """The public facts of a federated training: ``public_size`` counts devices, ``expected_batch_size`` is the size of a cohort that is asked for.
+
+    Args:
+        rounds: how many there are.
+        rate: the largest probability with which any admissible device takes part in a round; 1 where nothing bounds it.
+        separation: the least number of rounds between two takings part of a device.
+        unit: what a device is, ``user`` or ``device``.
+        extra: what is released of devices beside the model, each time with noise of its own.
+    """
+
+    rounds: int = 1
+    rate: float = 1.0
+    separation: int = 1
+    unit: Literal["user", "device"] = "user"
+    extra: tuple[Release, ...] = ()
+
+
 def default_delta(public_size: int) -> float:
     """That of a mechanism that names none: a tenth of what publishing one record at random would meet."""
     return 1 / (10 * public_size)
@@ -47,6 +68,13 @@ class Privacy(Component, ABC):
 
 
 PRIVACY = Family("privacy", "tasks.privacy.mechanisms", Privacy)
+
+
+def no_privacy() -> Privacy:
+    """What a block is that is left out."""
+    found = PRIVACY.parse({"kind": "none"})
+    assert isinstance(found, Privacy)
+    return found
 
 
 def guarantee(account: Account | None) -> str:

@@ -82,4 +82,16 @@ class Sampler(Component, ABC):
         """
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """A sampler with its schedule, as an accountant sees it."""
+
+    sampler: Sampler
+    schedule: Schedule
+
+    def releases(self, noise: Noise, noise_multiplier: float) -> tuple[Release, ...]:
+        """What it composes."""
+        return self.sampler.releases(self.schedule, noise, noise_multiplier)
+
+
 SAMPLERS = Family("sampler", "tasks.privacy.samplers", Sampler)

@@ -22,7 +22,7 @@ def _too_far_apart(facts: Facts) -> bool:
 
 
 def _bands_too_wide(facts: Facts) -> bool:
-    apart = facts.get("privacy.sampler.separation", 0) if _sampled(facts, "cyclic") else 0
+    apart = facts.get("privacy.sampler.separation", 0) if _sampled(facts, "cyclic") else facts.get("federation.separation", 0)
     return private(facts) and facts.get("privacy.noise.kind") == "banded" and facts.get("privacy.noise.bands", 1) > apart
 
 
@@ -36,6 +36,11 @@ def _count_off(facts: Facts) -> bool:
 
 def _by_user(facts: Facts) -> bool:
     return private(facts) and facts.get("privacy.unit.kind") == "user"
+
+
+def _by_person(facts: Facts) -> bool:
+    """Whether the unit is a user, in one training or as a device."""
+    return _by_user(facts) or (facts.get("privacy.kind") == "dp-fedavg" and facts.get("partition.kind") == "natural")
 
 
 RULES = (
@@ -76,7 +81,8 @@ RULES = (
         id="PRIV-29",
         when=_bands_too_wide,
         verdict="refuse",
-        sentence="banded noise needs takings part that are at least its bands apart: write sampler: {kind: cyclic, separation: as many as noise.bands}",
+        sentence="banded noise needs takings part that are at least its bands apart: write sampler: {kind: cyclic, separation: as many as noise.bands}, or of "
+        "devices federation.separation",
         source="Choquette-Choo et al., NeurIPS 2023: columns of the factorization that overlap add up to more than sqrt(k) times the longest",
         path="privacy.noise",
     ),
@@ -115,7 +121,7 @@ RULES = (
     ),
     Rule(
         id="PRIV-34",
-        when=lambda facts: _by_user(facts) and bool(facts.get("data.attack_holdout")) and facts.get("data.attack_holdout_by", "example") != "user",
+        when=lambda facts: _by_person(facts) and bool(facts.get("data.attack_holdout")) and facts.get("data.attack_holdout_by", "example") != "user",
         verdict="refuse",
         sentence="data.attack_holdout draws a coin per record, so that most users would be member and non-member at once: write attack_holdout_by: user",
         source="pools of an attack on users must be pools of users",

@@ -15,7 +15,7 @@ from tasks.privacy.account import Account
 from tasks.privacy.engine import Engine
 from tasks.privacy.mechanisms.dp_sgd import DpSgd
 from tasks.privacy.network import check_network
-from tasks.privacy.sampler import Batches
+from tasks.privacy.sampler import Batches, Schedule
 from tasks.training.batching import ShuffledBatches
 from tasks.training.gradients import MeanGradient, Paired, PairedGradient
 from tasks.training.loop import Gradient, Keeper
@@ -51,6 +51,7 @@ def mechanics(
     if config.training.pairing is not None:
         raise UserError("training.pairing: the loss of an example spans two passes, which no engine clips as one; train without privacy")
     privacy, network, schedule = config.privacy, started.network, account.schedule
+    assert isinstance(schedule, Schedule)  # of every account of dp-sgd
     check_network(network, privacy.model_dump(mode="json"), inputs)
     if privacy.clipping.engine.looks_inside:
         started.model.open_up(network)

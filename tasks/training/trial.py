@@ -14,7 +14,7 @@ from tasks.core.measures import Measures, Row
 from tasks.core.step import StepRun
 from tasks.models.artifact import save_model
 from tasks.privacy.account import Account
-from tasks.privacy.ceiling import auc_ceiling
+from tasks.privacy.measuring import account_rows
 from tasks.privacy.mechanisms.dp_sgd import DpSgd
 from tasks.privacy.randomness import key_of
 from tasks.training.guards import check_saved
@@ -43,7 +43,7 @@ def write_trial(config: TrainConfig, trainer: Trainer, trained: Trained, run: St
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
     save_model(run.folder, trained.started, trained.shape, _record(config, account, trained), data)
     check_saved(trained.started.network, run.folder, trained.encoded, run.device)
-    Measures((*_costs(trained, account, run), *_privacy(account), *trainer.teaching.rows(account is not None))).save(run.folder)
+    Measures((*_costs(trained, account, run), *account_rows(account), *trainer.teaching.rows(account is not None))).save(run.folder)
     environment = {
         "device": run.device,
         "physical_batch_size": run.physical_batch_size,
@@ -85,34 +85,3 @@ def _costs(trained: Trained, account: Account | None, run: StepRun) -> tuple[Row
     return tuple(
         Row.model_validate({**row, "lowest": 0, "conditions": {**conditions, **(counted if row["name"] == "cost/examples_per_second" else {})}}) for row in rows
     )
-
-
-def _privacy(account: Account | None) -> tuple[Row, ...]:
-    """Epsilon with its conditions; nothing without privacy, for no number would be true."""
-    if account is None:
-        return ()
-    conditions = {**account.conditions, "status": "guarantee" if account.randomness == "secret" else "simulated"}
-    return (
-        Row(name="privacy/epsilon", value=account.epsilon, direction="lower", lowest=0, conditions=conditions),
-        *_micro_batch(account, conditions),
-        Row(name="privacy/delta", value=account.delta, lowest=0, highest=1, conditions=conditions),
-        Row(name="privacy/noise_multiplier", value=account.noise_multiplier, lowest=0, conditions=conditions),
-        _ceiling(account, conditions),
-    )
-
-
-def _micro_batch(account: Account, conditions: dict[str, str]) -> tuple[Row, ...]:
-    """Epsilon of the weaker unit, where micro-batches are clipped."""
-    if account.micro_batch is None:
-        return ()
-    weaker = {**conditions, "unit": "micro-batch", "status": "not of an example"}
-    return (Row(name="privacy/epsilon_micro_batch", value=account.micro_batch, direction="lower", lowest=0, conditions=weaker),)
-
-
-def _ceiling(account: Account, conditions: dict[str, str]) -> Row:
-    """What no membership attack can exceed while the guarantee holds."""
-    common: dict[str, Any] = {"name": "privacy/auc_ceiling", "direction": "lower", "lowest": 0.5, "highest": 1.0, "conditions": conditions}
-    value = auc_ceiling(account.mechanism)
-    if value is None:
-        return Row(value=None, status="unsupported", reason="no ceiling is known for a search, or for samples of fixed size", **common)
-    return Row(value=value, **common)

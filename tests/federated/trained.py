@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from tasks.core.step import Report
+from tasks.federated.aggregation import Aggregation, PrivateAggregation
+from tasks.federated.charging import account_of
 from tasks.federated.federation import Federation
 from tasks.federated.holdings import Holdings
 from tasks.federated.local import Layout, Work, trained_names
@@ -20,6 +23,7 @@ from tasks.federated.stacked import Stacked
 from tasks.federated.timeline import Stream
 from tasks.models.batches import Encoded
 from tasks.models.losses import example_losses
+from tasks.privacy.mechanisms.dp_fedavg import DpFedAvg
 from tests.federated.layouts import started
 
 DEVICES, RECORDS, WINDOWS = 12, 150, 3
@@ -44,14 +48,16 @@ def encoded(width: int = 12) -> Encoded:
     return Encoded(ids, torch.full((RECORDS,), width), 0, torch.arange(RECORDS), labels)
 
 
-def training(folder: Path, seed: int = 0, layout: str = "sequential", **changes: Any) -> Rounds:
-    """A training that has not begun; its checks score minus the mean loss over all examples."""
+def training(
+    folder: Path, seed: int = 0, layout: str = "sequential", privacy: Mapping[str, Any] | None = None, leave_out: int | None = None, **changes: Any
+) -> Rounds:
+    """A training that has not begun; its checks score minus the mean loss over all examples. The records of a device that is left out are on none."""
     block = federation(**changes)
     made, _ = started("linear")
     data = encoded()
     work = Work(made.network, data, block.client, "cpu", trained_names(made.network, block.client.freeze))
     made_layout: Layout = Sequential(work) if layout == "sequential" else Stacked(work, 3)
-    client = owners()
+    client = np.where(owners() == leave_out, -1, owners())
     stream = Stream(client, np.arange(RECORDS) * WINDOWS // RECORDS, np.arange(RECORDS), DEVICES)
 
     def check(done: int) -> list[Score]:
@@ -62,8 +68,17 @@ def training(folder: Path, seed: int = 0, layout: str = "sequential", **changes:
 
     holdings = Holdings(stream, np.arange(RECORDS), block.timeline, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    activity = np.bincount(client, minlength=DEVICES)
-    return Rounds(block, work, made_layout, holdings, activity, check, 2, seed, folder / "checkpoints", Report(folder), "train/loss")
+    activity = np.bincount(client[client >= 0], minlength=DEVICES)
+    aggregation = Aggregation() if privacy is None else private_aggregation(block, privacy, work, seed)
+    return Rounds(block, work, made_layout, holdings, activity, check, 2, seed, folder / "checkpoints", Report(folder), "train/loss", aggregation)
+
+
+def private_aggregation(block: Federation, privacy: Mapping[str, Any], work: Work, key: int) -> PrivateAggregation:
+    """DP-FedAvg at work among as many devices as there are, which is public."""
+    mechanism = DpFedAvg.model_validate({"kind": "dp-fedavg", "delta": 1e-3, **privacy})
+    account = account_of(block, mechanism, DEVICES, "reproducible", "user")
+    assert account is not None
+    return PrivateAggregation(mechanism, account, work.parameters, key)
 
 
 def weights(rounds: Rounds) -> dict[str, torch.Tensor]:

@@ -68,6 +68,7 @@ def rules(*ids: str) -> Rules:
 ACCOUNT, ACCOUNTING, ENGINE = (f"tests/privacy/test_{name}.py" for name in ("account", "accounting", "engines"))
 GRADIENT, COMPARING = "tests/training/test_private_gradient.py", "tests/comparison/test_comparing.py"
 CLIP, MICRO, DRAWS = (f"tests/privacy/test_{name}.py" for name in ("clip_rules", "micro_batch", "samplers"))
+DEVICES = "tests/federated/test_private_federation.py"
 THRESHOLD = "tests/attacks/test_loss_threshold.py"
 NEEDS, AUDITING = (f"tests/pipelines/test_{name}.py" for name in ("needs", "privacy_audit"))
 TEXTS = Waits("kind of study", "text-privatization")
@@ -75,7 +76,7 @@ TEXTS = Waits("kind of study", "text-privatization")
 ROWS = (
     Row("epsilon without unit, adjacency, delta, accountant", "refuse", (Construction(ACCOUNT, "test_the_tag_holds_every_condition"),)),
     Row("shuffle / fixed batches + Poisson accounting", "refuse", (rules("PRIV-02", "PRIV-03"),)),
-    Row("fixed-size sampling + add/remove", "refuse", (rules("PRIV-26", "PRIV-27"),)),
+    Row("fixed-size sampling + add/remove", "refuse", (rules("PRIV-26", "PRIV-27", "FED-12"),)),
     Row(
         "un-halved multiplier, REPLACE_ONE, RDP or WOR event",
         "refuse",
@@ -84,7 +85,12 @@ ROWS = (
     Row(
         "divisor from len(dataset); weighted sampler + uniform q",
         "refuse",
-        (rules("PRIV-01"), Construction(GRADIENT, "test_nothing_follows_from_the_number_of_records"), Waits("sampler", "weight")),
+        (
+            rules("PRIV-01", "FED-13", "FED-14", "FED-15"),
+            Construction(GRADIENT, "test_nothing_follows_from_the_number_of_records"),
+            Construction(DEVICES, "test_epsilon_is_that_of_the_largest_rate_and_not_of_the_mean"),
+            Waits("sampler", "weight"),
+        ),
     ),
     Row(
         "micro-batch + un-halved sigma; sequential slicing",
@@ -103,13 +109,18 @@ ROWS = (
             Construction(CLIP, "test_the_count_is_charged"),
             Construction(CLIP, "test_a_count_that_costs_more_than_there_is_is_told"),
             Construction(MICRO, "test_layers_are_clipped_to_their_shares"),
+            Construction(DEVICES, "test_a_clip_norm_that_adapts_leaves_less_noise_budget_for_the_sum"),
         ),
     ),
     Row("AUTO-S with a max_grad_norm", "refuse", (Construction(CLIP, "test_automatic_clipping_has_no_norm_to_give"),)),
     Row(
         "schedule + mean sigma; per-worker noise without seed rule",
         "refuse",
-        (Construction(ACCOUNTING, "test_a_schedule_of_noise_is_composed_and_never_its_mean"), Waits("noise", "worker"), Waits("kind of study", "federated")),
+        (
+            Construction(ACCOUNTING, "test_a_schedule_of_noise_is_composed_and_never_its_mean"),
+            Construction(DEVICES, "test_noise_of_a_round_has_the_stated_deviation_however_many_devices_came"),
+            Waits("noise", "worker"),
+        ),
     ),
     Row("GDP/CLT as accountant", "refuse", (rules("PRIV-05"),)),
     Row(
@@ -179,7 +190,7 @@ CONSIDERED: Mapping[str, frozenset[str]] = {
     ),
     "clip rule": frozenset({"adaptive-quantile", "automatic", "flat", "per-layer"}),
     "engine": frozenset({"book-keeping", "loop", "micro-batch", "opacus-ghost", "opacus-hooks", "vmap"}),
-    "mechanism": frozenset({"dp-sgd", "none"}),
+    "mechanism": frozenset({"dp-fedavg", "dp-sgd", "none"}),
     "noise": frozenset({"banded", "constant", "exponential", "linear", "step"}),
     "sampler": frozenset({"cyclic", "fixed-size", "poisson", "shuffle", "truncated-poisson"}),
     "unit": frozenset({"example", "user"}),

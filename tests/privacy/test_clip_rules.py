@@ -15,8 +15,9 @@ from tasks.privacy import engine as engine_module
 from tasks.privacy.blocks import blocks_of
 from tasks.privacy.clip_rule import CLIP_RULES, ClipRule
 from tasks.privacy.clip_rules.adaptive_quantile import Adapting
+from tasks.privacy.counting import CountTooDear
 from tasks.privacy.mechanism import Mechanism, Release
-from tasks.privacy.mechanisms.dp_sgd import CountTooDear, DpSgd
+from tasks.privacy.mechanisms.dp_sgd import DpSgd
 from tasks.privacy.privacy import Setting
 from tests.models.samples import farthest
 from tests.privacy.clipping import LENGTHS, clipped, examples, excess, opened, picked, size

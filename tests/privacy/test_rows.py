@@ -84,5 +84,5 @@ def test_a_component_under_any_other_name_would_be_noticed() -> None:
 def test_a_person_can_read_what_waits() -> None:
     done = subprocess.run([sys.executable, "-m", "tests.privacy.rows"], cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == table() + "\n"
-    assert "       refuse  fixed-size sampling + add/remove\n               covered by PRIV-26, PRIV-27\n" in done.stdout
+    assert "       refuse  fixed-size sampling + add/remove\n               covered by PRIV-26, PRIV-27, FED-12\n" in done.stdout
     assert done.stdout.index("covered by PRIV-05") < done.stdout.index("waits for")

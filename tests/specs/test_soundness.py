@@ -13,6 +13,7 @@ from specs.kinds import kinds, study_class
 from specs.soundness import all_rules, findings
 from tasks.core.rules import Facts, Rule, Stage, check
 from tests.specs.attack_cases import ATTACK_CASES, MORE
+from tests.specs.federated_cases import FEDERATED_CASES, FEDERATED_MORE
 from tests.specs.given import SMALL, loaded, refused
 
 Values = dict[str, Any]
@@ -229,6 +230,7 @@ CASES: dict[str, tuple[Values, Values]] = {
         {"data": {"kind": "snips", "task": "joint"}, "utility": [{"kind": "accuracy"}, {"kind": "slot-f1"}]},
     ),
     **ATTACK_CASES,
+    **FEDERATED_CASES,
 }
 """Rule to the facts of a trial for which it applies, and of one for which it does not."""
 
@@ -254,7 +256,7 @@ def test_a_rule_applies_where_it_should_and_nowhere_else(name: str) -> None:
     assert not rule.when(Facts({}))
 
 
-@pytest.mark.parametrize(("name", "applies", "values"), MORE)
+@pytest.mark.parametrize(("name", "applies", "values"), [*MORE, *FEDERATED_MORE])
 def test_a_rule_of_attacks_knows_its_neighbours(name: str, applies: bool, values: Values) -> None:
     assert all_rules()[name].when(Facts(values)) is applies
 

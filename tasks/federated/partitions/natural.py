@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from tasks.core.seeds import uniform
-from tasks.federated.partition import Partition
+from tasks.federated.partition import Partition, Unit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +27,11 @@ class Natural(Partition):
     column: Literal["user", "group", "label"] = Field(default="user", description="What makes a device: its values are the devices' names.")
     minimum_examples: int = Field(default=1, ge=1, description="A device with fewer training records is left out, and its records are held by none.")
     devices: int | None = Field(default=None, gt=0, description="Keep this many devices at most, by a keyed coin per name: the same for every seed.")
+
+    @property
+    def unit(self) -> Unit:
+        """A person, where users make devices."""
+        return "user" if self.column == "user" else "device"
 
     def assign(self, records: pd.DataFrame, seed: int) -> NDArray[np.object_]:
         """The user of each record, or None where the user is unknown or left out."""

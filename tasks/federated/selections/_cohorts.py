@@ -12,7 +12,6 @@ from tasks.federated.selection import Cohort, View
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tasks.federated.history import Heard
 
 EXACT = "exact"
 
@@ -64,11 +63,3 @@ def flattened(rounds: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], N
     sizes = np.fromiter((len(part) for part in rounds), dtype=np.int64, count=len(rounds))
     devices = np.concatenate(rounds) if len(rounds) else np.zeros(0, dtype=np.int64)
     return devices, np.repeat(np.arange(len(rounds)), sizes)
-
-
-def last_asked(rounds: Sequence[Heard], devices: int) -> NDArray[np.int64]:
-    """(N,) the round in which each device was last asked, -1 for never."""
-    asked, number = flattened([heard.asked for heard in rounds])
-    last = np.full(devices, -1, dtype=np.int64)
-    np.maximum.at(last, asked, number)
-    return last

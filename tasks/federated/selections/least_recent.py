@@ -25,8 +25,8 @@ class LeastRecent(Selection):
         """The front of the queue; the generator is not used."""
         import numpy as np
 
-        from tasks.federated.selections._cohorts import candidates, last_asked, without_replacement
+        from tasks.federated.selections._cohorts import candidates, without_replacement
 
         among = candidates(view)
-        last = last_asked(view.history.rounds, view.history.devices)[among]
+        last = view.history.last_asked[among]
         return without_replacement(among[np.argsort(last, kind="stable")][:cohort_size], None, "none: turns are taken in a fixed order")

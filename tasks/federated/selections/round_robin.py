@@ -26,8 +26,8 @@ class RoundRobin(Selection):
         """The next in turn; the generator is not used."""
         import numpy as np
 
-        from tasks.federated.selections._cohorts import candidates, last_asked, without_replacement
+        from tasks.federated.selections._cohorts import candidates, without_replacement
 
         among = candidates(view)
-        times, last = view.history.times_asked[among], last_asked(view.history.rounds, view.history.devices)[among]
+        times, last = view.history.times_asked[among], view.history.last_asked[among]
         return without_replacement(among[np.lexsort((among, last, times))][:cohort_size], None, "none: turns are taken in a fixed order")

@@ -7,15 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.core.component import Component, Family, OneOf
-from tasks.core.errors import UserError
 from tasks.privacy.account import Account
 from tasks.privacy.accounts import spend
 from tasks.privacy.clip_rule import CLIP_RULES, ClipRule
+from tasks.privacy.counting import check_count
 from tasks.privacy.engine import ENGINES, Engine
 from tasks.privacy.mechanism import Adjacency
 from tasks.privacy.noise import NOISES, Noise
 from tasks.privacy.privacy import Privacy, Setting, default_delta
-from tasks.privacy.sampler import SAMPLERS, Sampler, Schedule
+from tasks.privacy.sampler import SAMPLERS, Sampled, Sampler, Schedule
 from tasks.privacy.unit import UNITS, Unit
 
 
@@ -86,9 +86,9 @@ class DpSgd(Privacy):
         delta = self.delta or default_delta(schedule.public_size)
         repetition = None if setting.search is None else setting.search.repetition
         moves = self.clipping.engine.moves
-        public = (self.sampler, self.noise, schedule, self.adjacency, repetition, self.accountant, delta)
+        public = (Sampled(self.sampler, schedule).releases, self.noise, self.adjacency, repetition, self.accountant, delta)
         multiplier, mechanism, epsilons = spend(*public, self.target_epsilon, self.noise_multiplier, moves)
-        self._check_count(schedule, multiplier)
+        check_count(self.clipping.rule, self.noise, multiplier, schedule.steps, schedule.expected_batch_size)
         return Account(
             mechanism=mechanism,
             schedule=schedule,
@@ -104,15 +104,3 @@ class DpSgd(Privacy):
             sensitivity=self.clipping.rule.sensitivity,
             micro_batch=spend(*public, None, multiplier)[2][self.accountant] if moves > 1 else None,
         )
-
-    def _check_count(self, schedule: Schedule, noise_multiplier: float) -> None:
-        """Raises CountTooDear where a rule that adapts has no noise left for the sum."""
-        try:
-            for multiplier, _ in self.noise.runs(noise_multiplier, schedule.steps):
-                self.clipping.rule.sum_multiplier(multiplier, schedule.expected_batch_size)
-        except ValueError as error:
-            raise CountTooDear(f"privacy.clipping.rule: {error}") from None
-
-
-class CountTooDear(UserError):
-    """The count of an adaptive clip rule costs more than the whole training may."""

@@ -29,11 +29,8 @@ class Cyclic(Sampler):
         return max(1, round(schedule.per_epoch))
 
     def releases(self, schedule: Schedule, noise: Noise, noise_multiplier: float) -> tuple[Release, ...]:
-        """All steps as one release; the least noise of any step stands for all."""
-        least = min(multiplier for multiplier, _ in noise.runs(noise_multiplier, schedule.steps))
-        times = math.ceil(schedule.steps / self.groups(schedule))
-        column = math.sqrt(sum(value**2 for value in noise.coefficients))
-        return (Release(least / (math.sqrt(times) * column), None, 1),)
+        """All steps as one release."""
+        return (noise.unamplified(noise_multiplier, schedule.steps, math.ceil(schedule.steps / self.groups(schedule))),)
 
     def batches(self, examples: Examples, schedule: Schedule, key: int) -> Batches:
         """A group per step."""

@@ -1,0 +1,57 @@
+"""Cases of the rules of private federations: what a rule is about, and its nearest neighbour that it leaves alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Values = dict[str, Any]
+COINS: Values = {"kind": "uniform", "design": "poisson"}
+BY_ACTIVITY: Values = {"kind": "activity-proportional", "alpha": 1.0, "design": "poisson", "activity_cap": 100, "public_activity": 5000}
+
+
+def devices(
+    privacy: Values | None = None, selection: Values | None = None, partition: Values | None = None, correction: str = "equal", **others: Any
+) -> Values:
+    """A private federation; ``others`` stand in its federation block."""
+    usual = {"kind": "dp-fedavg", "accountant": "pld", "clipping": {"rule": {"kind": "flat"}}, "noise": {"kind": "constant"}}
+    federation = {"selection": selection or COINS, "correction": {"kind": correction}, "cohort_size": 50, **others}
+    return {
+        "data": {"kind": "ubuntu-irc", "public_size": 1000},
+        "partition": partition or {"kind": "natural"},
+        "privacy": {**usual, **(privacy or {})},
+        "federation": federation,
+    }
+
+
+def without(selection: Values, *names: str) -> Values:
+    return {name: value for name, value in selection.items() if name not in names}
+
+
+IN_WINDOWS: Values = {"kind": "continual", "windows": 4}
+FEDERATED_CASES: dict[str, tuple[Values, Values]] = {
+    "FED-11": (devices({"kind": "dp-sgd"}), devices()),
+    "FED-12": (devices(selection={"kind": "uniform", "design": "fixed-size"}), devices()),
+    "FED-13": (devices(selection=without(BY_ACTIVITY, "activity_cap")), devices(selection={**without(BY_ACTIVITY, "activity_cap"), "alpha": 0})),
+    "FED-14": (devices(correction="none"), devices()),
+    "FED-15": (devices(correction="horvitz-thompson"), devices({"public_records": 9000}, correction="horvitz-thompson")),
+    "FED-16": (devices(stragglers={"over_selection": 1.3}), devices(stragglers={"deadline_seconds": 9})),
+    "FED-17": (devices(timeline=IN_WINDOWS), devices({"kind": "none"}, timeline=IN_WINDOWS)),
+    "FED-18": (devices(cohort_size=1001), devices(cohort_size=1000)),
+    "FED-19": (devices({"clipping": {"rule": {"kind": "per-layer"}}}), devices()),
+    "FED-50": (devices(separation=2), devices(separation=1)),
+    "FED-51": (devices(partition={"kind": "iid", "devices": 1000}), devices()),
+    "FED-52": (devices(selection=BY_ACTIVITY), devices()),
+    "FED-53": (devices(), devices({"kind": "none"})),
+}
+FEDERATED_MORE: list[tuple[str, bool, Values]] = [
+    ("FED-11", True, {"privacy": {"kind": "dp-fedavg"}, "data": {"kind": "clinc150"}, "training": {}}),
+    ("FED-12", True, devices(selection={"kind": "power-of-choice"})),
+    ("FED-12", True, devices(selection={"kind": "top-m", "design": "poisson"})),
+    ("FED-13", True, devices(selection=without(BY_ACTIVITY, "public_activity"))),
+    ("FED-13", False, devices(selection=BY_ACTIVITY)),
+    ("FED-14", True, devices(correction="hajek")),
+    ("FED-16", True, devices(availability={"kind": "activity-tied"})),
+    ("FED-16", False, devices(availability={"kind": "bernoulli"})),
+    ("PRIV-29", True, devices({"noise": {"kind": "banded", "bands": 8}}, separation=7)),
+    ("PRIV-29", False, devices({"noise": {"kind": "banded", "bands": 8}}, separation=8)),
+]
