@@ -120,6 +120,7 @@ class FlSelectionStudy(Study):
         found += TO_TARGET if self.evaluation.target is not None else ()
         found += OF_WINDOWS if self.federation.timeline.windowed else ()
         found += ["federated/rounds_to_catch_up"] if self.has_reference else []
+        found += ("federated/erased_devices",) if self.federation.timeline.erases else ()
         found += OF_SELF_TRAINING if self.labels.least_confidence is not None else ()
         return (*found, *COSTS)
 

@@ -23,7 +23,7 @@ from tasks.federated.holdings import Holdings
 from tasks.federated.label_quality import self_label_rows
 from tasks.federated.labelling import Labelling, blanked
 from tasks.federated.local import Layout, Work, trained_names
-from tasks.federated.measuring import federated_measures
+from tasks.federated.measuring import erased_rows, federated_measures
 from tasks.federated.partitioning import dealt_by, stream_of
 from tasks.federated.population import Population
 from tasks.federated.price import private_rows
@@ -66,8 +66,8 @@ def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int
     _write_log(rounds, run.folder, secret)
     measures = federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device, secret)
     private = private_rows(config, account, population) if account is not None else ()
-    labels = self_label_rows(rounds.work, encoded, population.train, seed)
-    replace(measures, rows=(*measures.rows, *told, *labels, *private)).save(run.folder)
+    extra = (*self_label_rows(rounds.work, encoded, population.train, seed), *erased_rows(config.federation.timeline, population, seed))
+    replace(measures, rows=(*measures.rows, *told, *extra, *private)).save(run.folder)
     environment = {"device": run.device, "precision": "fp32", "torch": torch.__version__, "machine": platform.machine()}
     (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
 
@@ -119,7 +119,7 @@ def _rounds(
     held = encoded if labelling is None else blanked(encoded, labelling)
     work = Work(started.network, held, federation.client, run.device, trained_names(started.network, federation.client.freeze), labelling)
     loaded = LoadedModel(started.model, started.encoder, started.network, shape, {})
-    scorer = Scorer(loaded, config.metric, prepared.split("test"), population, config.evaluation, federation.timeline.window_count)
+    scorer = Scorer(loaded, config.metric, prepared.split("test"), population, config.evaluation, federation.timeline, federation.rounds, seed)
     if run.device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(run.device)
     return Rounds(

@@ -15,9 +15,9 @@ COST = (
 )
 FEDERATED = (
     "coverage|record_coverage|participation_gini|effective_cohort_size|capped_weights|rounds_to_target|uploaded_mib_to_target|rounds_to_catch_up"
-    "|self_labelled|self_label_accuracy|average_performance|forgetting|backward_transfer|area_under_curve"
+    "|erased_devices|self_labelled|self_label_accuracy|average_performance|forgetting|backward_transfer|area_under_curve"
 )
-STRATUM = "decile_(10|[1-9])|device_mean|device_worst_decile"
+STRATUM = "decile_(10|[1-9])|erased|device_mean|device_worst_decile"
 DISPARITY = "difference|ratio|worst_group|spread|score|by_group/[A-Za-z0-9_.-]+"
 
 FAMILIES = {
