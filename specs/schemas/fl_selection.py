@@ -117,6 +117,7 @@ class FlSelectionStudy(Study):
     def metrics(self) -> tuple[str, ...]:
         """Utility, attacks, fairness, participation, the course of training, and costs."""
         found = [*measured(self.utility, self.attacks, self.fairness), *FEDERATED, *self.privacy.metrics]
+        found += ["federated/rate"] if self.privacy.kind != "none" else []
         found += TO_TARGET if self.evaluation.target is not None else ()
         found += OF_WINDOWS if self.federation.timeline.windowed else ()
         found += ["federated/rounds_to_catch_up"] if self.has_reference else []

@@ -13,12 +13,16 @@ MEANINGS = {
     "than e^epsilon times as likely, up to a probability of delta. Less is more private: epsilon 1 is a factor of 2.7, epsilon 8 one of 2,981.",
     "example-level": "What is protected is one training record. Somebody who gave k records is protected less: they cost about k times epsilon.",
     "user-level": "What is protected is everything that one user gave, however much.",
+    "device-level": "What is protected is one device with all that it holds. Devices that a partition makes are no people, and a person whose records lie on "
+    "several is protected less.",
+    "epsilon by activity": "What the same noise costs a device of each tenth by activity, at the largest rate of any of them: who is asked more often "
+    "pays more. It follows from people's activity and is not for release; the guarantee is that of a device at the activity cap.",
     "epsilon micro batch": "What the same noise gives to a micro-batch, a group of records that is clipped as one and is there or not as one. No person is "
     "one, so this is a weaker promise; of one record the epsilon is the other one.",
     "add/remove": "The bound compares training data with and without the protected unit.",
     "replace one": "The bound compares training data in which the protected unit is exchanged for another.",
     "zero-out": "The bound compares training data with the protected unit and with an empty record in its place.",
-    "noise multiplier": "Standard deviation of the noise over the norm to which one unit's gradient is clipped. More noise is a lower epsilon.",
+    "noise multiplier": "Standard deviation of the noise over the norm to which one unit's gradient or update is clipped. More noise is a lower epsilon.",
     "simulated": "The guarantee that the same training would have with secret noise. Here the noise follows from a seed that anybody can know, "
     "so nobody is protected.",
     "not a guarantee": "Noise was added, but in a way for which no bound is known or none holds; the reason stands beside it. No epsilon is given.",
@@ -72,7 +76,7 @@ def _of_guarantees(comparison: Comparison) -> Iterator[str]:
     for guarantee in comparison.guarantees.values():
         if "-DP" in guarantee:
             yield "(epsilon, delta)-DP"
-        for term in ("example-level", "user-level", "add/remove", "replace one", "zero-out"):
+        for term in ("example-level", "user-level", "device-level", "add/remove", "replace one", "zero-out"):
             if term in guarantee:
                 yield term
         for term in (SIMULATED, "not a guarantee"):
@@ -98,6 +102,8 @@ def _of_metrics(comparison: Comparison) -> Iterator[str]:
         yield from (term for end, term in terms.items() if metric.endswith(end))
         if metric == EPSILON:
             yield "(epsilon, delta)-DP"
+        if metric == f"{EPSILON}/decile_10":
+            yield "epsilon by activity"
         if metric == MICRO_BATCH:
             yield "epsilon micro batch"
         if metric == NOISE_MULTIPLIER:

@@ -32,17 +32,19 @@ def group_tables(comparison: Comparison, found: Sequence[Column]) -> list[GroupT
 def _table(comparison: Comparison, metric: str, groups: Sequence[Column]) -> GroupTable:
     deciles = all(column.group.startswith("decile ") for column in groups)
     prefix, title = metric.split("/")[0], f"{words(metric)} by {'activity: tenths of the devices, the most active last' if deciles else 'group'}"
+    told = groups[0].conditions
+    title, counted = f"{title} ({told['release']})" if "release" in told else title, told.get("counted", "records")
     sizes = [_size(comparison, column) for column in groups]
     cells = [[cell(comparison, column, arm) or "-" for arm in comparison.arms] for column in groups]
     if len(groups) <= len(comparison.arms):
-        head = (f"{column.group} ({size}\u00a0records)" if size else column.group for column, size in zip(groups, sizes, strict=True))
+        head = (f"{column.group} ({size}\u00a0{counted})" if size else column.group for column, size in zip(groups, sizes, strict=True))
         rows = ((arm, *(texts[place] for texts in cells)) for place, arm in enumerate(comparison.arms))
         return GroupTable(prefix, title, ("arm", *head), tuple(rows))
     lines = ((column.group, size or "-", *texts) for column, size, texts in zip(groups, sizes, cells, strict=True))
-    return GroupTable(prefix, title, ("group", "records", *comparison.arms), tuple(lines))
+    return GroupTable(prefix, title, ("group", counted, *comparison.arms), tuple(lines))
 
 
 def _size(comparison: Comparison, column: Column) -> str:
-    """How many records a group has; empty where that is not known."""
+    """How many records or devices a group has; empty where that is not known."""
     sizes = sorted({value.records for value in column.measured(comparison).values() if value.records is not None})
     return "" if not sizes else f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"

@@ -39,6 +39,8 @@ def units_of(facts: Facts) -> int | None:
 
 
 def _public_size_above_data(facts: Facts) -> bool:
+    if facts.get("federation"):
+        return False  # how many devices there are is known once records were dealt
     size, train = facts.get("data.public_size"), units_of(facts)
     return size is not None and train is not None and abs(size - train) > 0.1 * size
 

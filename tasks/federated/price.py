@@ -18,7 +18,7 @@ from tasks.privacy.mechanisms.dp_fedavg import Cohorts, DpFedAvg
 if TYPE_CHECKING:
     from tasks.federated.steps import FederateConfig
 
-NOT_RELEASED = "personalised: follows from people's activity, not for release"
+NOT_RELEASED = "personalised, not for release"
 
 
 def private_rows(config: FederateConfig, account: Account, population: Population) -> tuple[Row, ...]:
@@ -40,7 +40,7 @@ def _deciles(config: FederateConfig, account: Account, population: Population) -
         if not inside.any():
             continue
         rate = min(1.0, float(rates[inside].max()))
-        conditions = {**account.conditions, "accountant": "pld", "status": NOT_RELEASED}
+        conditions = {**account.conditions, "accountant": "pld", "release": NOT_RELEASED, "counted": "devices"}
         common = {"n": int(inside.sum()), "lowest": 0.0, "conditions": conditions}
         yield Row.model_validate({"name": f"federated/rate/decile_{number}", "value": rate, "highest": 1.0, **common})
         yield Row.model_validate({"name": f"privacy/epsilon/decile_{number}", "value": epsilon_at(config, account, rate), "direction": "lower", **common})
