@@ -122,12 +122,13 @@ class FlSelectionStudy(Study):
         found += OF_WINDOWS if self.federation.timeline.windowed else ()
         found += ["federated/rounds_to_catch_up"] if self.has_reference else []
         found += ("federated/erased_devices",) if self.federation.timeline.erases else ()
+        found += ("privacy/epsilon_evaluation",) if getattr(self.evaluation, "private", None) is not None else ()
         found += OF_SELF_TRAINING if self.labels.least_confidence is not None else ()
         return (*found, *COSTS)
 
     def account(self) -> Account | None:
         """What a trial spends. Its first time may take seconds."""
-        return account_of(self.federation, self.privacy, self.data.public_size, self.randomness, self.partition.unit)
+        return account_of(self.federation, self.privacy, self.data.public_size, self.randomness, self.partition.unit, self.evaluation)
 
     def guarantee(self) -> str:
         """That of the mechanism."""

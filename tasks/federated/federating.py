@@ -17,16 +17,17 @@ from tasks.core.measures import Row
 from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.federated.aggregation import Aggregation, PrivateAggregation
-from tasks.federated.charging import account_of
+from tasks.federated.charging import account_of, price_of_checks
 from tasks.federated.engines.in_process import InProcess
 from tasks.federated.holdings import Holdings
 from tasks.federated.label_quality import self_label_rows
 from tasks.federated.labelling import Labelling, blanked
 from tasks.federated.local import Layout, Work, trained_names
 from tasks.federated.measuring import erased_rows, federated_measures
+from tasks.federated.noisy_sums import NoisySums
 from tasks.federated.partitioning import dealt_by, stream_of
 from tasks.federated.population import Population
-from tasks.federated.price import private_rows
+from tasks.federated.price import evaluation_rows, private_rows
 from tasks.federated.rounds import Rounds
 from tasks.federated.scoring import Scorer
 from tasks.federated.sequential import Sequential
@@ -53,7 +54,7 @@ def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int
     shape = TaskShape(prepared.task, prepared.labels, prepared.slots)
     started = config.model.start(shape, inputs, seed)
     started.network.to(run.device)
-    account = account_of(config.federation, config.privacy, prepared.facts["public_size"], config.randomness, config.unit)
+    account = account_of(config.federation, config.privacy, prepared.facts["public_size"], config.randomness, config.unit, config.evaluation)
     encoded, told = _examples(config, prepared, started, shape)
     labelling = Labelling.of(config.labels, prepared.split("train")["id"].tolist(), encoded, seed)
     key = key_of(config.randomness, seed, run.checkpoint)
@@ -66,8 +67,9 @@ def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int
     _write_log(rounds, run.folder, secret)
     measures = federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device, secret)
     private = private_rows(config, account, population) if account is not None else ()
-    extra = (*self_label_rows(rounds.work, encoded, population.train, seed), *erased_rows(config.federation.timeline, population, seed))
-    replace(measures, rows=(*measures.rows, *told, *extra, *private)).save(run.folder)
+    labels, left = self_label_rows(rounds.work, encoded, population.train, seed), erased_rows(config.federation.timeline, population, seed)
+    checks = evaluation_rows(config, prepared.facts["public_size"])
+    replace(measures, rows=(*measures.rows, *told, *labels, *left, *checks, *private)).save(run.folder)
     environment = {"device": run.device, "precision": "fp32", "torch": torch.__version__, "machine": platform.machine()}
     (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
 
@@ -119,7 +121,9 @@ def _rounds(
     held = encoded if labelling is None else blanked(encoded, labelling)
     work = Work(started.network, held, federation.client, run.device, trained_names(started.network, federation.client.freeze), labelling)
     loaded = LoadedModel(started.model, started.encoder, started.network, shape, {})
-    scorer = Scorer(loaded, config.metric, prepared.split("test"), population, config.evaluation, federation.timeline, federation.rounds, seed)
+    size = prepared.facts["public_size"]
+    noise = _check_noise(config, size, key)
+    scorer = Scorer(loaded, config.metric, prepared.split("test"), population, config.evaluation, federation.timeline, federation.rounds, seed, noise, size)
     if run.device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(run.device)
     return Rounds(
@@ -137,6 +141,17 @@ def _rounds(
         aggregation=_aggregation(config, account, work, key),
         public_records=getattr(config.privacy, "public_records", None),
     )
+
+
+def _check_noise(config: FederateConfig, public_size: int | None, key: int) -> NoisySums | None:
+    """The noise on what devices hand over at checks, where it is asked for."""
+    price, block = price_of_checks(config.federation, config.evaluation, public_size), getattr(config.evaluation, "private", None)
+    if block is None:
+        return None
+    bounds = config.metric.record_bounds(block.most_loss)
+    if price is None or bounds is None:
+        raise TypeError("private checks need the public number of devices, and a metric whose sums have public bounds")
+    return NoisySums(bounds, block.most_records, price.noise_multiplier, key)
 
 
 def _write_log(rounds: Rounds, folder: Path, secret: bool) -> None:

@@ -110,7 +110,7 @@ class Rounds:
             self.progress.round += 1
             self.progress.seconds += time.monotonic() - began
             self.progress.peak_memory_mib = max(self.progress.peak_memory_mib, peak_memory_mib(self.work.device))
-            if self._is_checked(self.progress.round):
+            if self.federation.is_checked(self.progress.round, self.every):
                 self._tell(self.check(self.progress.round))
             self._say()
             if time.monotonic() - saved >= self.checkpoint_seconds:
@@ -206,11 +206,6 @@ class Rounds:
             rms_loss=losses[1],
             seconds=took,
         )
-
-    def _is_checked(self, done: int) -> bool:
-        timeline, rounds = self.federation.timeline, self.federation.rounds
-        last = done == rounds or timeline.window_of_round(done, rounds) != timeline.window_of_round(done - 1, rounds)
-        return last or done % self.every == 0
 
     def _tell(self, scores: list[Score]) -> None:
         self.progress.scores += scores

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tasks.core.seeds import uniform
 from tasks.federated.evaluation import Evaluation
 from tasks.federated.evaluations.federated import Federated
+from tasks.federated.noisy_sums import NoisySums
 from tasks.federated.population import Population
 from tasks.federated.timeline import Timeline
 from tasks.models.artifact import LoadedModel
@@ -30,7 +31,7 @@ ALL = -1
 class Score:
     """The score of the model after a round on the test records of a window (``ALL`` for all); NaN where it is undefined.
 
-    ``n`` counts records, or devices where they hold the test data; ``erased`` those devices that would be asked, and left.
+    ``n`` counts records, with noise where sums have it, or devices where they hold the test data; ``erased`` those devices that would be asked, and left.
     """
 
     round: int
@@ -52,6 +53,8 @@ class Scorer:
         timeline: which windows there are, with one, only all together are scored; and who leaves.
         rounds: how many there are.
         seed: of the trial.
+        noise: what is added to sums over devices; None: devices hand over scores.
+        public_size: the public number of devices, where there is noise.
     """
 
     def __init__(
@@ -64,8 +67,11 @@ class Scorer:
         timeline: Timeline,
         rounds: int,
         seed: int,
+        noise: NoisySums | None = None,
+        public_size: int | None = None,
     ) -> None:
-        chosen = _chosen(test["id"].tolist(), population, evaluation)
+        chosen = _chosen(test["id"].tolist(), population, evaluation, public_size if noise is not None else None)
+        self._noise, self._coins = noise, np.array([uniform(0, "private-record", record) for record in test["id"].iloc[chosen]])
         self._loaded, self._metric = loaded, metric
         self._records = test.iloc[chosen].reset_index(drop=True)
         self._encoded = encode_split(self._records, loaded.encoder, loaded.shape)
@@ -78,8 +84,17 @@ class Scorer:
         """The score after a round: of all, then of each window."""
         scored = self._metric.score(predictions(self._loaded, self._records, self._encoded, device))
         groups = [(ALL, np.arange(len(self._records))), *((window, np.flatnonzero(self._window == window)) for window in self._windows)]
+        if self._noise is not None:
+            return [Score(round, ALL, *self._noisy(self._noise, scored, round))]
         gone = self._timeline.erased(self._devices, self._timeline.window_of_round(max(0, round - 1), self._rounds), self._seed)
         return [Score(round, window, *self._score(scored, places, gone)) for window, places in groups]
+
+    def _noisy(self, noise: NoisySums, scored: Scored, round: int) -> tuple[float, int]:
+        """The score of noisy sums, cut to what the metric can be, and how many records there are according to them: all of it follows from what is released."""
+        sums = noise.release(scored.sums, self._device, self._coins, round)
+        count = float(sums[0, -1])
+        value = float(scored.statistic(sums)[0]) if count >= 1 else float("nan")
+        return float(np.clip(value, self._metric.lowest, self._metric.highest)), max(0, int(count))
 
     def _score(self, scored: Scored, places: NDArray[np.intp], gone: NDArray[np.bool_]) -> tuple[float, int, int]:
         if not len(places):
@@ -103,11 +118,15 @@ def device_scores(scored: Scored, device: NDArray[np.int64], places: NDArray[np.
     return found
 
 
-def _chosen(ids: list[str], population: Population, evaluation: Evaluation) -> NDArray[np.intp]:
-    """Places of the test records of a check: the same for every seed and strategy."""
+def _chosen(ids: list[str], population: Population, evaluation: Evaluation, public_size: int | None) -> NDArray[np.intp]:
+    """Places of the test records of a check: the same for every seed and strategy. With a public number of devices each is asked by a coin of its own:
+    nobody's presence then changes who else is asked.
+    """
     coins = np.array([uniform(0, "scored", record) for record in ids])
     if isinstance(evaluation, Federated):
         device_coins = np.array([uniform(0, "scoring-device", name) for name in population.names])
+        if public_size is not None:
+            return np.flatnonzero((population.test >= 0) & (device_coins < evaluation.devices / public_size)[population.test])
         holding = np.unique(population.test[population.test >= 0])
         devices = holding[np.argsort(device_coins[holding], kind="stable")[: evaluation.devices]]
         return np.flatnonzero(np.isin(population.test, devices))

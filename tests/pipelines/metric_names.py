@@ -7,7 +7,7 @@ import re
 WORD = "[a-z0-9]+(_[a-z0-9]+)*"
 ATTACK = "auc|precision_at_1pct_fpr|tpr_at_1pct_fpr|tpr_at_01pct_fpr|blind_auc|auc_above_blind|epsilon_lower|epsilon_ceiling"
 MECHANISM = "noise_ratio|noise_p_value|sensitivity_ratio|violations"
-SPENT = "epsilon(/decile_(10|[1-9]))?|delta|noise_multiplier|auc_ceiling|epsilon_study|epsilon_lifetime(/[A-Za-z0-9._-]+)?"
+SPENT = "epsilon(/decile_(10|[1-9]))?|epsilon_evaluation|delta|noise_multiplier|auc_ceiling|epsilon_study|epsilon_lifetime(/[A-Za-z0-9._-]+)?"
 UTILITY = "accuracy|macro_f1|slot_f1|exact_match|rouge_l|bits_per_byte|perplexity|distinct_n|loss"
 COST = (
     "train_seconds|examples_per_second|step_seconds|round_seconds|peak_memory_mib|uploaded_mib|downloaded_mib|device_flops|extra_flops|queries"

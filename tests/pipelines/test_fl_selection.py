@@ -41,7 +41,11 @@ STUDY: dict[str, Any] = {
         "seeds": [0, 1],
         "arms": {
             "uniform": {},
-            "activity": {"federation.selection": BY_ACTIVITY, "federation.correction": {"kind": "hajek", "max_weight": 3}},
+            "activity": {
+                "federation.selection": BY_ACTIVITY,
+                "federation.correction": {"kind": "hajek", "max_weight": 3},
+                "evaluation": {"kind": "federated", "every": 2, "target": 0.99, "private": {"noise_multiplier": 3.0}},
+            },
             "windows": {"federation.timeline": WINDOWS},
             "at-once": {"federation.timeline": {"kind": "all-at-once", "windows": 3, "by": "count"}},
             "on-devices": {
@@ -130,6 +134,7 @@ def test_a_federated_model_is_an_artifact_like_any_other(ran: Ran) -> None:
 def test_deciles_are_of_devices_and_the_report_shows_the_course(ran: Ran) -> None:
     assert {f"utility/accuracy/decile_{number}" for number in range(1, 11)} <= ran.rows("uniform").keys()
     assert {"federated/erased_devices", "utility/accuracy/erased", "federated/self_labelled"} <= ran.rows("on-devices").keys()
+    assert "privacy/epsilon_evaluation" in ran.rows("activity")
     assert "utility/accuracy/device_mean" in ran.rows("on-devices") and "utility/accuracy/device_mean" not in ran.rows("uniform")
     page = ran.outcome.report.read_text()
     assert "utility/accuracy by round" in page

@@ -100,7 +100,6 @@ def tonight(labels: list[str], incomparable: str = "refuse", role: str = "candid
     return {"champion": {"incomparable": incomparable}, "night": night, "facts": {"labels": labels, "slots": []}}
 
 
-FEW: Values = {"kind": "self-training"}
 SHUFFLE = {"sampler": {"kind": "shuffle"}}
 FIXED = {"sampler": {"kind": "fixed-size"}}
 BY_USER = {"unit": {"kind": "user"}}
@@ -154,9 +153,6 @@ CASES: dict[str, tuple[Values, Values]] = {
         {**federated("uniform"), "sweep": {"claims": 1, "seeds": 4}},
         {**federated("uniform"), "sweep": {"claims": 1, "seeds": 5}},
     ),
-    "FED-40": ({"labels": FEW, "data": {"kind": "ubuntu-irc", "task": "lm"}}, {"labels": FEW, "data": {"kind": "snips", "task": "joint"}}),
-    "FED-41": ({**federated("divfl"), "labels": FEW}, {**federated("oort"), "labels": FEW}),
-    "FED-42": ({**federated("uniform"), "labels": FEW, "attacks": ATTACKS}, {**federated("uniform"), "labels": FEW, "attacks": MECHANISM}),
     "MODEL-01": (
         {"data": {"kind": "synthetic-assistant", "task": "joint"}, "model": {"kind": "linear"}},
         {"data": {"kind": "synthetic-assistant", "task": "intent"}, "model": {"kind": "linear"}},
