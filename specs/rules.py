@@ -13,13 +13,18 @@ def _knows_other_labels(facts: Facts) -> bool:
     return champion is not None and any(list(champion[name]) != list(facts.get(f"facts.{name}") or ()) for name in ("labels", "slots"))
 
 
+def _keeps_no_secret(facts: Facts) -> bool:
+    return facts.get("privacy.kind", "none") == "none" and facts.get("federation.secure_aggregation") is None
+
+
 RULES = (
     Rule(
         id="STUDY-01",
-        when=lambda facts: facts.get("randomness") == "secret" and facts.get("privacy.kind", "none") == "none",
+        when=lambda facts: _keeps_no_secret(facts) and facts.get("randomness") == "secret",
         verdict="refuse",
-        sentence="secret randomness protects the noise of a privacy mechanism, and this trial has none: write randomness: reproducible",
-        source="secret randomness governs noise, sampling, micro-batch keys and cohorts; plain training has none of them",
+        sentence="secret randomness protects the noise of a privacy mechanism or the keys of secure aggregation, and this trial has neither: "
+        "write randomness: reproducible",
+        source="secret randomness governs noise, sampling, micro-batch keys, cohorts and masks; plain training has none of them",
         path="randomness",
     ),
     Rule(

@@ -23,6 +23,8 @@ _UTILITY_OF_TASK = {
     "intent": ("accuracy", "loss"),
     "joint": ("accuracy", "slot-f1", "loss"),
     "tagging": ("slot-f1", "loss"),
+    "qa": ("exact-match", "token-f1", "loss"),
+    "seq2seq": ("perplexity", "loss"),
     "lm": ("bits-per-byte", "loss"),
     "mlm": ("loss",),
 }

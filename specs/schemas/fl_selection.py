@@ -96,6 +96,8 @@ class FlSelectionStudy(Study):
             raise ValueError(
                 f"utility[0]: {self.scored.kind} does not judge task '{self.data.resolved_task}', and the first metric is scored while devices train"
             )
+        if not self.scored.of_predictions:
+            raise ValueError(f"utility[0]: {self.scored.kind} needs more than predictions, and the first metric is scored while devices train")
         return self
 
     @model_validator(mode="after")

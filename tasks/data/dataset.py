@@ -29,7 +29,8 @@ class RawData:
     """Records as a dataset gives them.
 
     Args:
-        splits: ``train``, ``test`` and perhaps ``validation``; columns are a subset of text, label, tokens, slots, user, time, group, rating.
+        splits: ``train``, ``test`` and perhaps ``validation``; columns are a subset of text, label, tokens, slots, user, time, group, rating, context,
+            answer, answer_start, target.
         facts: public facts such as licence and source.
     """
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def content_keys(records: pd.DataFrame) -> pd.Series:
-    """What the model sees of each record, as text: equal keys are duplicates. Columns text, label, tokens, slots count."""
+    """What the model sees of each record, as text: equal keys are duplicates."""
     parts = []
-    for column in ("text", "label", "tokens", "slots"):
+    for column in ("text", "label", "tokens", "slots", "context", "answer", "answer_start", "target"):
         if column in records:
             values = records[column]
             parts.append(values.map(" ".join) if column in ("tokens", "slots") else values.map(as_text))

@@ -16,7 +16,7 @@ SPLITS = ("train", "validation", "test", "nonmembers", "canaries")
 class PreparedData:
     """A folder with one Parquet file per split and ``data.json``.
 
-    Columns: ``id`` and those of text, label, tokens, slots, user, time, group, rating that the dataset has.
+    Columns: ``id`` and those of text, label, tokens, slots, user, time, group, rating, context, answer, answer_start, target that the dataset has.
     """
 
     def __init__(self, folder: Path) -> None:

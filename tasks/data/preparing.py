@@ -15,7 +15,7 @@ from tasks.data.pools import as_text, content_keys, distinct, split_pools
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("text", "label", "tokens", "slots", "user", "time", "group", "rating")
+COLUMNS = ("text", "label", "tokens", "slots", "user", "time", "group", "rating", "context", "answer", "answer_start", "target")
 
 
 def write_prepared(data: Dataset, raw: RawData, seed: int, folder: Path) -> None:
@@ -59,13 +59,27 @@ def _checked(records: pd.DataFrame, data: Dataset, split: str) -> pd.DataFrame:
         place = _first(records, records["tokens"].map(len) != records["slots"].map(len))
         if place is not None:
             raise DataError(f"{data.kind}, split {split}: record {place} has unequal numbers of tokens and slots")
+    if "answer_start" in needed:
+        records = _answered(records, f"{data.kind}, split {split}")
     kept = records[[column for column in COLUMNS if column in records]].reset_index(drop=True)
     kept.insert(0, "id", _ids(kept))
     return kept
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or value != value or len(value) == 0
+    return value is None or value != value or (hasattr(value, "__len__") and len(value) == 0)
+
+
+def _answered(records: pd.DataFrame, where: str) -> pd.DataFrame:
+    """With whole numbers for places. Raises DataError for an answer that does not stand in its context at its place."""
+    wrong = [
+        start < 0 or start != int(start) or context[int(start) : int(start) + len(answer)] != answer
+        for context, answer, start in zip(records["context"], records["answer"], records["answer_start"], strict=True)
+    ]
+    if any(wrong):
+        place = int(records.index[wrong.index(True)]) + 1
+        raise DataError(f"{where}: the answer of record {place} does not stand in its context at answer_start, counted in characters from 0")
+    return records.assign(answer_start=records["answer_start"].astype(int))
 
 
 def _first(records: pd.DataFrame, wrong: pd.Series) -> int | None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tasks.core.seeds import numpy_generator
-from tasks.federated.totals import RunningTotal, Total
+from tasks.federated.totals import Asked, Sums, Total
 from tasks.privacy.account import Account
 from tasks.privacy.clip_rule import CLIP_RULES, ClipRule
 from tasks.privacy.clip_rules.adaptive_quantile import Adapting
@@ -17,10 +17,17 @@ from tasks.training.noising import NoiseSource
 
 
 class Aggregation:
-    """The weighted sum of updates, in the clear."""
+    """The weighted sum of updates, without noise.
+
+    Args:
+        sums: how it is made.
+    """
 
     public_size: int | None = None
     """The public number of devices, where rates follow from it."""
+
+    def __init__(self, sums: Sums | None = None) -> None:
+        self.sums = sums or Sums()
 
     @property
     def kept(self) -> dict[str, float]:
@@ -31,9 +38,9 @@ class Aggregation:
     def kept(self, values: Mapping[str, float]) -> None:
         """Go on from there."""
 
-    def begin(self, sent: Sequence[Tensor]) -> Total:
+    def begin(self, sent: Sequence[Tensor], asked: Asked) -> Total:
         """The sum of a round."""
-        return RunningTotal(sent)
+        return self.sums.begin(sent, asked)
 
     def end(self, total: Total, round: int) -> list[Tensor] | None:
         """The update in float64, in the order of the trained weights; None where there is nothing to apply."""
@@ -50,9 +57,11 @@ class PrivateAggregation(Aggregation):
         account: what it spends; the noise is that which was accounted for.
         trained: the trained weights by name.
         key: decides noise and the noise on counts.
+        sums: how contributions are summed.
     """
 
-    def __init__(self, privacy: DpFedAvg, account: Account, trained: Mapping[str, Tensor], key: int) -> None:
+    def __init__(self, privacy: DpFedAvg, account: Account, trained: Mapping[str, Tensor], key: int, sums: Sums | None = None) -> None:
+        super().__init__(sums)
         self.public_size = account.schedule.public_size
         self._divisor, self._key = account.schedule.expected_batch_size, key
         steps = account.schedule.steps
@@ -70,9 +79,9 @@ class PrivateAggregation(Aggregation):
         if isinstance(self._bound, Adapting) and "clip_norm" in values:
             self._bound.clip_norm = values["clip_norm"]
 
-    def begin(self, sent: Sequence[Tensor]) -> Total:
+    def begin(self, sent: Sequence[Tensor], asked: Asked) -> Total:
         """A sum of contributions that are clipped as this round clips."""
-        return RunningTotal(sent, self.rule, self._divisor)
+        return self.sums.begin(sent, asked, self.rule, self._divisor)
 
     @property
     def rule(self) -> ClipRule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,8 @@ def contribution(trained: Sequence[Tensor], sent: Sequence[Tensor], scale: float
     if rule is None:
         return Contribution([part.mul_(scale) for part in update])
     norm = abs(scale) * length(update)
+    if not math.isfinite(norm):  # a device whose training left the numbers gives nothing, as nobody may stop a round
+        return Contribution([torch.zeros_like(part) for part in update], unclipped=False)
     factor = float(rule.factors(torch.tensor([norm], dtype=torch.float64)))
     return Contribution([part.mul_(scale * factor) for part in update], norm <= rule.sensitivity)
 

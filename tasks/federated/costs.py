@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tasks.core.measures import Row
 
@@ -22,6 +22,8 @@ class Costs:
         train_flops, extra_flops: of training, and of what a strategy asks beside it.
         uploads, downloads: models sent.
         queries: devices asked for something other than training.
+        secured: bytes of each round that secure aggregation makes devices send beside their numbers: keys, shares, wider numbers.
+        secured_downloads: bytes that it makes them get.
         server_bytes: the most that the server held beside the model: rule, history, what a strategy collects.
     """
 
@@ -33,6 +35,8 @@ class Costs:
     downloads: int = 0
     queries: int = 0
     server_bytes: int = 0
+    secured: list[int] = field(default_factory=list)
+    secured_downloads: int = 0
 
     def trained(self, tokens: int, asked: int, answered: int) -> None:
         """A round: tokens that all asked devices trained on, whether or not they answered in time."""
@@ -43,6 +47,11 @@ class Costs:
     def labelled(self, tokens: int) -> None:
         """A round: tokens of examples that devices labelled themselves. They are trained on as if every label was kept."""
         self.extra_flops += FORWARD * self.weights * tokens
+
+    def aggregated(self, up: int, down: int, answered: int) -> None:
+        """A round of secure aggregation: all bytes that devices sent for it, the vectors of those that answered among them, and got for it."""
+        self.secured.append(up - answered * self.bytes_per_upload)
+        self.secured_downloads += down
 
     def queried(self, devices: int, tokens: int, per_token: int, collected: int) -> None:
         """Devices that computed something for the strategy: they got the model, and sent ``collected`` bytes in all."""
@@ -66,8 +75,8 @@ class Costs:
         numbers = {
             "device_flops": self.train_flops + self.extra_flops,
             "extra_flops": self.extra_flops,
-            "uploaded_mib": self.uploads * self.bytes_per_upload / MIB,
-            "downloaded_mib": self.downloads * self.bytes_per_upload / MIB,
+            "uploaded_mib": (self.uploads * self.bytes_per_upload + sum(self.secured)) / MIB,
+            "downloaded_mib": (self.downloads * self.bytes_per_upload + self.secured_downloads) / MIB,
             "queries": float(self.queries),
             "server_memory_mib": self.server_bytes / MIB,
         }

@@ -30,6 +30,7 @@ from tasks.federated.population import Population
 from tasks.federated.price import evaluation_rows, private_rows
 from tasks.federated.rounds import Rounds
 from tasks.federated.scoring import Scorer
+from tasks.federated.secure.total import sums_of
 from tasks.federated.sequential import Sequential
 from tasks.federated.stacked import Stacked
 from tasks.models.artifact import LoadedModel, save_model
@@ -95,11 +96,12 @@ def make_layout(engine: InProcess, work: Work, started: Started) -> Layout:
 
 def _aggregation(config: FederateConfig, account: Account | None, work: Work, key: int) -> Aggregation:
     """What becomes of contributions. Never sums plainly what an account promises."""
+    sums = sums_of(config.federation.secure_aggregation, config.randomness, key)
     if account is None:
-        return Aggregation()
+        return Aggregation(sums)
     if not isinstance(config.privacy, DpFedAvg):
         raise TypeError(f"no federation carries out privacy of kind '{config.privacy.kind}', which has an account")
-    return PrivateAggregation(config.privacy, account, work.parameters, key)
+    return PrivateAggregation(config.privacy, account, work.parameters, key, sums)
 
 
 def _rounds(

@@ -11,6 +11,7 @@ from tasks.federated.availability import AVAILABILITIES, Availability
 from tasks.federated.client import Client
 from tasks.federated.correction import CORRECTIONS, Correction
 from tasks.federated.engine import ENGINES, Engine
+from tasks.federated.secure_aggregation import SecureAggregation
 from tasks.federated.selection import SELECTIONS, Selection
 from tasks.federated.server import SERVERS, Server
 from tasks.federated.stragglers import Stragglers
@@ -27,7 +28,7 @@ class Federation(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: Annotated[Engine, OneOf(ENGINES)] = _default(ENGINES, "in-process")
-    rounds: int = Field(default=100, ge=1, le=1_000_000, description="Rounds of selection, local training and aggregation.")
+    rounds: int = Field(default=100, ge=0, le=1_000_000, description="Rounds of selection, local training and aggregation; 0: the model before any training.")
     cohort_size: int = Field(default=50, ge=1, le=1_000_000, description="Devices per round; for designs of random size, expected ones.")
     selection: Annotated[Selection, OneOf(SELECTIONS)] = _default(SELECTIONS, "uniform")
     separation: int = Field(default=1, ge=1, le=1_000_000, description="Least number of rounds between two takings part of a device; 1: no bound.")
@@ -35,6 +36,7 @@ class Federation(BaseModel):
     availability: Annotated[Availability, OneOf(AVAILABILITIES)] = _default(AVAILABILITIES, "always")
     stragglers: Stragglers = Field(default_factory=Stragglers, description="Over-selection, deadline and speeds of devices.")
     client: Client = Field(default_factory=Client, description="Local training.")
+    secure_aggregation: SecureAggregation | None = Field(default=None, description="The server sees the cohort's sum alone; absent: it sees every update.")
     server: Annotated[Server, OneOf(SERVERS)] = _default(SERVERS, "sgd")
     timeline: Annotated[Timeline, OneOf(TIMELINES)] = _default(TIMELINES, "static")
 
@@ -55,6 +57,6 @@ class Federation(BaseModel):
 
     @model_validator(mode="after")
     def _rounds_for_windows(self) -> Federation:
-        if self.timeline.window_count > self.rounds:
+        if self.timeline.window_count > max(1, self.rounds):
             raise ValueError(f"timeline: {self.timeline.window_count} windows need at least as many rounds (got {self.rounds})")
         return self

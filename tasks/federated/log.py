@@ -64,7 +64,8 @@ class Log:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Columns over all rows, and ``round``."""
-        found: dict[str, NDArray[Any]] = {"round": np.repeat(np.arange(len(self.rounds)), [len(entry.client) for entry in self.rounds])}
+        sizes = np.array([len(entry.client) for entry in self.rounds], dtype=np.int64)
+        found: dict[str, NDArray[Any]] = {"round": np.repeat(np.arange(len(self.rounds)), sizes)}
         for name in COLUMNS:
             parts = [getattr(entry, name) for entry in self.rounds]
             found[name] = np.concatenate(parts) if parts else np.zeros(0)

@@ -127,8 +127,9 @@ def _course(course: Course, evaluation: Evaluation, rounds: Rounds, secret: bool
 
 
 def _uploaded(rounds: Rounds, until: int) -> float:
-    """MiB of updates in the first rounds."""
-    return sum(int(entry.answered.sum()) for entry in rounds.log.rounds[:until]) * rounds.costs.bytes_per_upload / MIB
+    """MiB of updates in the first rounds, with what secure aggregation adds."""
+    updates = sum(int(entry.answered.sum()) for entry in rounds.log.rounds[:until]) * rounds.costs.bytes_per_upload
+    return (updates + sum(rounds.costs.secured[:until])) / MIB
 
 
 def _windows(course: Course, rounds: Rounds) -> Iterator[Row]:

@@ -27,6 +27,7 @@ from tasks.federated.scoring import ALL, Score
 from tasks.federated.selection import Cohort, View
 from tasks.federated.server import State
 from tasks.federated.stragglers import asked_size, seconds, speeds, survivors
+from tasks.federated.totals import Asked, Total
 from tasks.training.memory import peak_memory_mib
 
 CHECKPOINT_SECONDS = 15.0
@@ -129,15 +130,17 @@ class Rounds:
         weights = np.zeros(len(jobs))
         weights[answered] = self._weights(cohort, answered)
         chosen = [job.weighted(weight) for job, weight, used in zip(jobs, weights, answered, strict=True) if used]
-        total = self.aggregation.begin(self.work.sent())
+        spare = len(jobs) - block.cohort_size if block.stragglers.over_selection > 1 else 0
+        total = self.aggregation.begin(self.work.sent(), Asked(number, tuple(job.client for job in jobs), max(0, spare)))
         outcomes = self.layout.train(chosen, total)
         update = self.aggregation.end(total, number)
         if update is not None:
             self._apply(dict(zip(self.work.trained, update, strict=True)), number)
         losses = np.full((2, len(jobs)), np.nan)
-        losses[:, answered] = outcomes.mean_loss, outcomes.rms_loss
+        if block.secure_aggregation is None:
+            losses[:, answered] = outcomes.mean_loss, outcomes.rms_loss
         answered[answered] = outcomes.answered
-        self._spend(jobs, int(answered.sum()))
+        self._spend(jobs, int(answered.sum()), total)
         self.log.add(self._entry(cohort, answered, weights, jobs, losses, took))
 
     def _view(self, number: int) -> View:
@@ -174,13 +177,15 @@ class Rounds:
                     f"a weight is not a number after round {number + 1}: lower federation.client.optimizer.learning_rate or federation.server.learning_rate"
                 )
 
-    def _spend(self, jobs: Sequence[Job], answered: int) -> None:
+    def _spend(self, jobs: Sequence[Job], answered: int, total: Total) -> None:
         lengths = self.work.encoded.lengths
         tokens = sum(int(lengths[torch.from_numpy(job.rows)].sum()) * job.examples // max(1, len(job.rows)) for job in jobs)
         self.costs.trained(tokens, len(jobs), answered)
         labelling = self.work.labelling
         if labelling is not None:
             self.costs.labelled(sum(int(lengths[torch.from_numpy(labelling.open(job.rows))].sum()) for job in jobs))
+        if total.exchanged is not None:
+            self.costs.aggregated(*total.exchanged, answered)
         held = sum(tensor.numel() * tensor.element_size() for tensor in self.server.values())
         self.costs.held(held + self.log.history.size())
 

@@ -41,7 +41,7 @@ def strata_measures(config: StrataConfig, predicted: Path, population: Path, see
     left = (there.test >= 0) & gone[there.test]
     rows: list[Row] = []
     for metric in config.metrics:
-        if facts["task"] not in metric.tasks:
+        if facts["task"] not in metric.tasks or not metric.of_predictions:
             continue
         scored = metric.score(records)
         common = {"direction": metric.direction, "lowest": metric.lowest, "highest": metric.highest}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -38,25 +39,57 @@ class Total(ABC):
         self.sent, self.rule, self.divisor = sent, rule, divisor
         self.received = 0
         self.unclipped = 0
-        """How many contributions were not made shorter."""
+        """How many contributions were not made shorter: known when the sum is."""
 
     def add(self, job: Job, trained: Sequence[Tensor]) -> None:
         """A device that was trained in this process, by its weights now."""
         self.receive(job, contribution(trained, self.sent, job.weight * self.divisor, self.rule))
 
     def receive(self, job: Job, given: Contribution) -> None:
-        """A device by its contribution, wherever it was made."""
+        """A device by its contribution, wherever it was made. What it says that it clipped is looked at. Raises LongerThanTheClip."""
+        if self.rule is not None and not length(given.tensors) <= self.rule.sensitivity * TOLERANCE:
+            raise LongerThanTheClip(
+                f"device {job.client} sent an update of length {length(given.tensors):.6g}, and {self.rule.sensitivity:.6g} is the most that the clip allows: "
+                "its weight must be applied before the clip, on the device; nothing of this round was applied"
+            )
         self.received += 1
-        self.unclipped += given.unclipped
         self.take(job, given)
+
+    @property
+    def exchanged(self) -> tuple[int, int] | None:
+        """Bytes that devices sent and got for the sum, their numbers among them; None where they send their numbers and nothing else."""
+        return None
 
     @abstractmethod
     def take(self, job: Job, given: Contribution) -> None:
-        """Make a contribution part of the sum."""
+        """Make a contribution part of the sum, and whether it was made shorter part of the count."""
 
     @abstractmethod
     def sum(self) -> list[Tensor]:
         """The sum of contributions, float64. It is the total's own memory: ask once."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who is asked in a round.
+
+    Args:
+        round: from 0.
+        clients: indices of the devices, those that will not answer among them.
+        spare: how many of them are asked to spare.
+    """
+
+    round: int
+    clients: tuple[int, ...]
+    spare: int = 0
+
+
+class Sums:
+    """How sums are made: in the clear."""
+
+    def begin(self, sent: Sequence[Tensor], asked: Asked, rule: ClipRule | None = None, divisor: float = 1.0) -> Total:
+        """The sum of a round. See Total."""
+        return RunningTotal(sent, rule, divisor)
 
 
 class RunningTotal(Total):
@@ -81,12 +114,8 @@ class RunningTotal(Total):
         self.unclipped += 1
 
     def take(self, job: Job, given: Contribution) -> None:
-        """See Total. What a device says that it clipped is looked at. Raises LongerThanTheClip."""
-        if self.rule is not None and not length(given.tensors) <= self.rule.sensitivity * TOLERANCE:
-            raise LongerThanTheClip(
-                f"device {job.client} sent an update of length {length(given.tensors):.6g}, and {self.rule.sensitivity:.6g} is the most that the clip allows: "
-                "its weight must be applied before the clip, on the device; nothing of this round was applied"
-            )
+        """See Total."""
+        self.unclipped += given.unclipped
         for total, tensor in zip(self._total, given.tensors, strict=True):
             _add(total, tensor, 1.0)
 

@@ -13,7 +13,8 @@ from tasks.models._lstm import BiLstmLayer, packed, padded
 
 
 class BiLstmNetwork(nn.Module):
-    """Logits ``intent`` (B, C) and ``slots`` (B, L, S), each where it has labels, and ``mlm`` (B, L, V) where ``masked``.
+    """Logits ``intent`` (B, C) and ``slots`` (B, L, S), each where it has labels, ``mlm`` (B, L, V) where ``masked`` and ``span`` (B, L, 2)
+    where it ``finds`` an answer.
 
     ``characters`` adds what a token is spelled with to its vector. ``fused`` chooses the kernel, not the result.
     """
@@ -32,6 +33,7 @@ class BiLstmNetwork(nn.Module):
         slots: int,
         masked: bool = False,
         characters: CharacterVectors | None = None,
+        finds: bool = False,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, embedding, padding_idx=pad_id)
@@ -42,6 +44,7 @@ class BiLstmNetwork(nn.Module):
         self.intent = nn.Linear(2 * hidden, labels) if labels else None
         self.slots = nn.Linear(2 * hidden, slots) if slots else None
         self.mlm = nn.Linear(2 * hidden, vocabulary) if masked else None
+        self.span = nn.Linear(2 * hidden, 2, bias=False) if finds else None
         nn.init.normal_(self.embedding.weight, std=0.5)
         with torch.no_grad():
             self.embedding.weight[pad_id].zero_()
@@ -70,6 +73,8 @@ class BiLstmNetwork(nn.Module):
             logits["slots"] = self.slots(self.dropout(states))
         if self.mlm is not None:
             logits["mlm"] = self.mlm(self.dropout(states))
+        if self.span is not None:
+            logits["span"] = self.span(self.dropout(states))
         return logits
 
     def _states(self, vectors: Tensor, attention_mask: Tensor) -> Tensor:

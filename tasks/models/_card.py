@@ -14,11 +14,21 @@ if TYPE_CHECKING:
 
 TEMPLATE = "card.md.jinja"
 LONGEST, MOST_LABELS = 100, 300
-PIPELINES = {"intent": "text-classification", "joint": "text-classification", "tagging": "token-classification", "lm": "text-generation", "mlm": "fill-mask"}
+PIPELINES = {
+    "intent": "text-classification",
+    "joint": "text-classification",
+    "tagging": "token-classification",
+    "qa": "question-answering",
+    "seq2seq": "summarization",
+    "lm": "text-generation",
+    "mlm": "fill-mask",
+}
 TASKS = {
     "intent": "names what a text wants: one label per text",
     "joint": "names what a text wants, and the part each word plays: one label per text, one tag per word",
     "tagging": "names the part each word plays: one tag per word",
+    "qa": "finds the answer to a question in a passage: where it begins and ends",
+    "seq2seq": "writes a text for a text, such as its summary",
     "lm": "predicts the next token of a text",
     "mlm": "predicts hidden tokens of a text",
 }
@@ -142,7 +152,7 @@ def _tokenizer(block: Mapping[str, Any]) -> dict[str, str]:
 def _reads(contents: Contents) -> str:
     """How the snippet turns text into ids: with transformers, in plain Python, or with Assay."""
     kind = str(contents.settings["tokenizer"]["kind"])
-    if not contents.in_transformers:
+    if not contents.in_transformers or contents.loaded.shape.task in ("qa", "seq2seq"):
         return "assay"
     return "transformers" if contents.fast_tokenizer else kind if kind in ("hashing", "bytes") else "assay"
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from tasks.core.seeds import torch_seeded
 from tasks.models._heads import heads_of
+from tasks.models._seq2seq import Seq2SeqNetwork
 from tasks.models._transformers import AnsweringNetwork, CausalNetwork, EncoderNetwork, LastTokenNetwork
 from tasks.models.model import ModelError, TaskShape
 
@@ -66,14 +67,14 @@ def _published(block: Any, shape: TaskShape) -> nn.Module:
 
 def _maker(block: Any, shape: TaskShape) -> Any:
     """The library's class of bodies for a task. Raises ModelError where a published model has no answers to it."""
-    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoModelForTokenClassification
+    import transformers
 
-    makers = {"lm": AutoModelForCausalLM, "mlm": AutoModelForMaskedLM}
+    makers = {"lm": transformers.AutoModelForCausalLM, "mlm": transformers.AutoModelForMaskedLM, "seq2seq": transformers.AutoModelForSeq2SeqLM}
     if block.answers == "own":
-        makers |= {"intent": AutoModelForSequenceClassification, "tagging": AutoModelForTokenClassification}
+        makers |= {"intent": transformers.AutoModelForSequenceClassification, "tagging": transformers.AutoModelForTokenClassification}
         if shape.task not in makers:
             raise ModelError(f"model.answers: a published model has no answers of its own for task '{shape.task}': take new ones")
-    return makers.get(shape.task, AutoModel)
+    return makers.get(shape.task, transformers.AutoModel)
 
 
 def own_labels(config: Any) -> tuple[str, ...]:
@@ -132,6 +133,8 @@ def _finished(block: Any, shape: TaskShape, body: nn.Module) -> nn.Module:
 def _network(block: Any, shape: TaskShape, body: nn.Module, hidden_size: int, first: int) -> nn.Module:
     if shape.task == "lm":
         return CausalNetwork(body)
+    if shape.task == "seq2seq":
+        return Seq2SeqNetwork(body)
     if shape.task == "mlm":
         return AnsweringNetwork(body, "mlm", first)
     if block.answers == "new":

@@ -34,7 +34,7 @@ class EncoderNetwork(nn.Module):
 
     def vectors(self, input_ids: Tensor) -> Tensor:
         """(B, L, D) of ids (B, L)."""
-        return _vectors(self.body, input_ids)
+        return vectors_of(self.body, input_ids)
 
     def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
         """(B, L, H) of the last layer. Positions are given with a batch dimension: per-example gradients need it."""
@@ -51,7 +51,7 @@ class EncoderNetwork(nn.Module):
         return answers
 
     def _states(self, attention_mask: Tensor, position_ids: Tensor, **tokens: Tensor) -> Tensor:
-        mask = _whole_mask(attention_mask, self.causal) if self.whole_mask else attention_mask
+        mask = whole_mask(attention_mask, self.causal) if self.whole_mask else attention_mask
         found: Tensor = self.body(attention_mask=mask, position_ids=position_ids + self.first_position, **tokens).last_hidden_state
         return self.eraser(found) if self.eraser is not None else found
 
@@ -72,7 +72,7 @@ class AnsweringNetwork(nn.Module):
 
     def vectors(self, input_ids: Tensor) -> Tensor:
         """(B, L, D) of ids (B, L)."""
-        return _vectors(self.body, input_ids)
+        return vectors_of(self.body, input_ids)
 
     def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
         """(B, L, H) of the last layer."""
@@ -88,7 +88,7 @@ class AnsweringNetwork(nn.Module):
         return {self.answer: self._ask(attention_mask, position_ids, inputs_embeds=vectors).logits}
 
     def _ask(self, attention_mask: Tensor, position_ids: Tensor, **tokens: Any) -> Any:
-        mask = _whole_mask(attention_mask, causal=False) if self.whole_mask else attention_mask
+        mask = whole_mask(attention_mask, causal=False) if self.whole_mask else attention_mask
         return self.body(attention_mask=mask, position_ids=position_ids + self.first_position, **tokens)
 
 
@@ -104,7 +104,7 @@ class LastTokenNetwork(nn.Module):
 
     def vectors(self, input_ids: Tensor) -> Tensor:
         """(B, L, D) of ids (B, L)."""
-        return _vectors(self.body, input_ids)
+        return vectors_of(self.body, input_ids)
 
     def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
         """(B, L, H) of the last layer."""
@@ -150,7 +150,7 @@ class CausalNetwork(nn.Module):
 
     def vectors(self, input_ids: Tensor) -> Tensor:
         """(B, L, D) of ids (B, L)."""
-        return _vectors(self.body, input_ids)
+        return vectors_of(self.body, input_ids)
 
     def states(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor) -> Tensor:
         """(B, L, H) of the last layer."""
@@ -174,17 +174,17 @@ class CausalNetwork(nn.Module):
         return {"lm": found.logits, "states": self.erased(found.hidden_states[-1])} if self.tell_states else {"lm": found.logits}
 
     def _ask(self, attention_mask: Tensor, position_ids: Tensor, **tokens: Any) -> Any:
-        mask = _whole_mask(attention_mask, causal=True) if self.whole_mask else attention_mask
+        mask = whole_mask(attention_mask, causal=True) if self.whole_mask else attention_mask
         return self.body(attention_mask=mask, position_ids=position_ids, use_cache=False, **tokens)
 
 
-def _vectors(body: Any, input_ids: Tensor) -> Tensor:
+def vectors_of(body: Any, input_ids: Tensor) -> Tensor:
     """What a body makes of ids first: tokens' vectors, without positions."""
     found: Tensor = body.get_input_embeddings()(input_ids)
     return found
 
 
-def _whole_mask(attention_mask: Tensor, causal: bool) -> Tensor:
+def whole_mask(attention_mask: Tensor, causal: bool) -> Tensor:
     """(B, 1, L, L) bool: which places see which."""
     whole = attention_mask[:, None, None, :].expand(-1, 1, attention_mask.shape[1], -1)
     if not causal:

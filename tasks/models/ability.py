@@ -14,6 +14,8 @@ ABILITY_OF_TASK: dict[str, tuple[Ability, ...]] = {
     "intent": ("encoder", "classifier"),
     "joint": ("encoder", "classifier"),
     "tagging": ("encoder",),
+    "qa": ("encoder",),
+    "seq2seq": ("encoder",),
     "mlm": ("encoder", "masked-lm"),
     "lm": ("encoder", "causal-lm"),
     "encoder": ("encoder",),

@@ -39,6 +39,9 @@ class Encoded:
         masking: how tokens are hidden, where the task is to guess them.
         loss: what the network loses on each example, from logits and batch; None: what the task is usually trained with.
         records: (N,) long, the record that an example is of: windows of one text share it.
+        starts, ends: (N,) long, the first and the last token of the answer, where the task is to find it; 0 for one that was cut off.
+        spans: (N, L, 2) long, from and up to which character of its passage a token is, or -1, where the task is to find an answer.
+        written: (N, T) long, what is to be written, -100 beyond its end, where the task is to write.
         users: (N,) long, the user that an example is of, where a training asks for users.
         numbers: (N,) long, by which an example's hidden tokens are drawn; None: its place.
     """
@@ -50,6 +53,10 @@ class Encoded:
     labels: Tensor | None = None
     slots: Tensor | None = None
     words: Tensor | None = None
+    starts: Tensor | None = None
+    ends: Tensor | None = None
+    spans: Tensor | None = None
+    written: Tensor | None = None
     masking: Masking | None = None
     loss: ExampleLoss | None = None
     users: Tensor | None = None
@@ -75,12 +82,18 @@ class Encoded:
             found["labels"] = self.labels[chosen]
         if self.slots is not None:
             found["slots"] = self.slots[chosen, :longest]
+        if self.spans is not None and self.starts is not None and self.ends is not None:
+            found["starts"], found["ends"] = self.starts[chosen], self.ends[chosen]
+            found["choices"] = (self.spans[chosen, :longest, 0] >= 0) | (positions == 0)
+        if self.written is not None:
+            targets = self.written[chosen]
+            found["target_ids"] = targets[:, : max(1, int((targets != IGNORED).sum(dim=1).max()))] if len(chosen) else targets
         return {name: tensor.to(device, non_blocking=True) for name, tensor in found.items()}
 
 
 def network_inputs(batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The part of a batch that a network takes."""
-    return {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")}
+    """The part of a batch that a network takes; one that writes is told what came before each token of its target, and is asked for that."""
+    return {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids", "target_ids") if name in batch}
 
 
 def encode_split(records: pd.DataFrame, encoder: TextEncoder, shape: TaskShape) -> Encoded:
@@ -94,6 +107,8 @@ def encode_split(records: pd.DataFrame, encoder: TextEncoder, shape: TaskShape) 
         windows = [(index, ids) for index, text in enumerate(records["text"]) for ids in encoder.windows(text)]
         ids, lengths = padded([ids for _, ids in windows], encoder.pad_id)
         return Encoded(ids, lengths, encoder.pad_id, torch.tensor([index for index, _ in windows], dtype=torch.long))
+    if shape.task == "qa":
+        return _asked(records, encoder)
     words = None
     if shape.slots:
         encoded = encoder.encode_words(records["tokens"].tolist())
@@ -104,7 +119,35 @@ def encode_split(records: pd.DataFrame, encoder: TextEncoder, shape: TaskShape) 
     ids, lengths = padded(rows, encoder.pad_id)
     labels = _labels(records["label"].tolist(), shape.labels) if shape.labels else None
     slots = _tags(records["slots"].tolist(), words, shape.slots) if words is not None else None
-    return Encoded(ids, lengths, encoder.pad_id, torch.arange(len(records)), labels, slots, words)
+    written = _written(records["target"].tolist(), encoder) if shape.task == "seq2seq" else None
+    return Encoded(ids, lengths, encoder.pad_id, torch.arange(len(records)), labels, slots, words, written=written)
+
+
+def _asked(records: pd.DataFrame, encoder: TextEncoder) -> Encoded:
+    """Question and passage in one sequence, the passage cut where it does not fit. An answer that was cut off, wholly or in part, stands at the first token,
+    which is of no passage (as Devlin et al., NAACL 2019, do with windows that do not hold the answer).
+    """
+    pairs = [encoder.pair(question, context) for question, context in zip(records["text"], records["context"], strict=True)]
+    ids, lengths = padded([ids for ids, _ in pairs], encoder.pad_id)
+    begins, _ = padded([[begin for begin, _ in spans] for _, spans in pairs], -1)
+    stops, _ = padded([[stop for _, stop in spans] for _, spans in pairs], -1)
+    first = torch.tensor(records["answer_start"].to_numpy(dtype=np.int64)).unsqueeze(1)
+    last = first + torch.tensor([len(answer) for answer in records["answer"]], dtype=torch.long).unsqueeze(1)
+    inside = (begins >= 0) & (begins < last) & (stops > first)
+    reached = (stops.amax(dim=1, keepdim=True) >= last) & inside.any(dim=1, keepdim=True)
+    places = torch.arange(ids.shape[1])
+    starts = torch.where(inside & reached, places, ids.shape[1]).amin(dim=1)
+    ends = torch.where(inside & reached, places, 0).amax(dim=1)
+    starts = torch.where(reached.squeeze(1), starts, 0)
+    spans = torch.stack([begins, stops], dim=-1)
+    return Encoded(ids, lengths, encoder.pad_id, torch.arange(len(records)), starts=starts, ends=ends, spans=spans)
+
+
+def _written(texts: Sequence[str], encoder: TextEncoder) -> Tensor:
+    """(N, T) the ids of what is to be written, cut at ``max_tokens``, its end mark counted; a begin mark that the decoder is given is not written."""
+    rows = encoder.encode(texts)
+    begun = [row[1:] if len(row) > 1 and tuple(row[:1]) == encoder.head else row for row in rows]
+    return padded(begun, IGNORED)[0]
 
 
 def _whole(encoder: TextEncoder, text: str) -> list[list[int]]:

@@ -119,10 +119,11 @@ def _keep_artifact(loaded: LoadedModel, privacy: Mapping[str, Any], data: Mappin
 
 def _body(loaded: LoadedModel) -> Any:
     """The network as transformers has it, adapters merged into the weights of a copy; None where it has no such architecture."""
+    from tasks.models._seq2seq import Seq2SeqNetwork
     from tasks.models._transformers import CausalNetwork, EncoderNetwork
     from tasks.models.amending import amendments
 
-    if not isinstance(loaded.network, CausalNetwork | EncoderNetwork) or amendments(loaded.network):
+    if not isinstance(loaded.network, CausalNetwork | EncoderNetwork | Seq2SeqNetwork) or amendments(loaded.network):
         return None  # transformers has no map between a body's states and its answers, and doubts nothing
     body: Any = loaded.network.body
     return copy.deepcopy(body).merge_and_unload() if hasattr(body, "merge_and_unload") else body

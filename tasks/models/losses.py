@@ -22,14 +22,19 @@ def example_losses(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
 
 def per_example_loss(logits: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
     """(B,) float32, or float64 of float64 logits: cross-entropy of the intent, plus the mean over words of that of their tags, or the mean over a text's
-    tokens, or over its hidden ones.
+    tokens, or over its hidden ones, or over those of its target, or the mean of those of an answer's first and last token.
     """
     if "lm" in logits:
         nats, count = next_token_nats(logits["lm"], batch)
         return nats / count.clamp(min=1)
     if "mlm" in logits:
-        nats, count = hidden_token_nats(logits["mlm"], batch["targets"])
+        nats, count = target_nats(logits["mlm"], batch["targets"])
         return nats / count.clamp(min=1)
+    if "seq2seq" in logits:
+        nats, count = target_nats(logits["seq2seq"], batch["target_ids"])
+        return nats / count.clamp(min=1)
+    if "span" in logits:
+        return span_loss(logits["span"], batch)
     loss = None
     if "intent" in logits:
         loss = cross_entropy(_at_least_single(logits["intent"]), batch["labels"], reduction="none")
@@ -47,8 +52,22 @@ def slot_loss(logits: Tensor, tags: Tensor) -> Tensor:
     return place_nats(logits, tags).sum(dim=1) / count
 
 
-def hidden_token_nats(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum of -log p of each text's hidden tokens, (B,), and how many there are, (B,). ``targets`` (B, L) are -100 where nothing is hidden."""
+def span_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """(B,) the mean of -log p of the first and of the last token of the answer, of logits (B, L, 2) among the tokens that may be an answer's."""
+    return cross_entropy(choosable(logits, batch), torch.stack([batch["starts"], batch["ends"]], dim=1), reduction="none").mean(dim=1)
+
+
+def choosable(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """(B, L, 2) logits as low as can be where no answer begins or ends: outside the passage, but for the first token, which stands for no answer."""
+    scores = _at_least_single(logits)
+    return scores.masked_fill(~batch["choices"].unsqueeze(-1), torch.finfo(scores.dtype).min)
+
+
+def target_nats(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum of -log p of each text's hidden tokens, or those of what is to be written, (B,), and how many there are, (B,).
+
+    ``targets`` (B, L) are -100 where there is none.
+    """
     return place_nats(logits, targets).sum(dim=1), (targets != IGNORED).sum(dim=1)
 
 

@@ -64,7 +64,8 @@ class Model(Component, ABC):
     """Base of every model block.
 
     A network maps ``input_ids`` (B, L) long, ``attention_mask`` (B, L) bool and ``position_ids`` (B, L) long to a dict of
-    logits, as the task asks: ``intent`` (B, C), ``slots`` (B, L, S), ``lm`` (B, L, V). All but a bag of words are ``Relaxable``.
+    logits, as the task asks: ``intent`` (B, C), ``slots`` (B, L, S), ``span`` (B, L, 2), ``lm`` (B, L, V); one that writes takes ``target_ids``
+    (B, T) too and gives ``seq2seq`` (B, T, V). All but a bag of words and those that write are ``Relaxable``.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ()

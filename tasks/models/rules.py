@@ -7,8 +7,11 @@ from typing import Any
 
 from tasks.core.rules import Facts, Rule
 from tasks.data.rules import task_of, the_model
-from tasks.models.model import MODELS, Model
+from tasks.models.model import LOADED, MODELS, Model
 from tasks.text.tokenizer import TOKENIZERS, Tokenizer
+
+FEWEST = 10_000
+"""Training records below which no model with random weights is judged on answers or on what it writes."""
 
 
 def _kind(block: Any) -> str:
@@ -35,6 +38,11 @@ def _not_spelled(facts: Facts) -> bool:
     return member is not None and issubclass(member, Tokenizer) and not member.spelled
 
 
+def _little_to_judge(facts: Facts) -> bool:
+    kind, records = _kind(the_model(facts).get("model")), facts.get("facts.counts.train")
+    return task_of(facts) in ("qa", "seq2seq") and kind != "" and kind not in LOADED and records is not None and records < FEWEST
+
+
 RULES = (
     Rule(
         id="MODEL-01",
@@ -59,5 +67,15 @@ RULES = (
         sentence="the tokens of this tokenizer are no spelled words or parts of words: give model.tokenizer {kind: trained, ...} or {kind: pretrained, ...}",
         source="a bucket of the hashing tokenizer holds many words, and a token of bytes is a single character",
         path="model.characters",
+    ),
+    Rule(
+        id="MODEL-04",
+        when=_little_to_judge,
+        verdict="label",
+        sentence="pipeline check: with fewer than 10,000 training records a model with random weights learns little of answering or writing, so its numbers "
+        "show that the parts work, not how good the method is; a pretrained model by path or hub is the real setting",
+        source="Lin et al. (Findings of NAACL 2022) fine-tune published models for question answering and summaries",
+        path="model.kind",
+        stage="data",
     ),
 )

@@ -18,6 +18,7 @@ class BytesEncoder(TextEncoder):
         self.mask_id = MASK
         self.mark_ids = frozenset(range(FIRST))
         self.head, self.tail = (BEGIN,), (END,)
+        self.joints = ((BEGIN,), (END,), (END,))
         self.max_tokens = max_tokens
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:

@@ -13,12 +13,13 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 
 
 class HashingEncoder(TextEncoder):
-    """Id 0 pads, id 1 stands for a text or word without any token, words follow."""
+    """Id 0 pads, id 1 stands for a text or word without any token and before each of two texts, words follow."""
 
     def __init__(self, buckets: int, max_tokens: int) -> None:
         self.vocabulary_size = buckets + FIRST
         self.pad_id = PAD
         self.mark_ids = frozenset(range(FIRST))
+        self.joints = ((EMPTY,), (EMPTY,), ())
         self.max_tokens = max_tokens
         self._buckets = buckets
         self._known: dict[str, int] = {}

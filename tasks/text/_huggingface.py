@@ -22,6 +22,8 @@ class FastEncoder(TextEncoder):
 
     def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
         tokenizer.no_padding()
+        tokenizer.no_truncation()
+        self.joints = _joints(tokenizer)
         tokenizer.enable_truncation(max_length=max_tokens)
         self._tokenizer = tokenizer
         self.max_tokens = max_tokens
@@ -92,6 +94,16 @@ class FastEncoder(TextEncoder):
         self._tokenizer.save(str(folder / "tokenizer.json"))
 
 
+def _joints(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """The marks around two texts: what a tokenizer adds to a pair that is of neither."""
+    found = tokenizer.encode("a", "a")
+    of = found.sequence_ids
+    first, last = of.index(1), len(of) - 1 - of[::-1].index(1)
+    between = [index for index, text in zip(found.ids[:first], of, strict=False) if text is None]
+    before = found.ids[: of.index(0)]
+    return tuple(before), tuple(between[len(before) :]), tuple(found.ids[last + 1 :])
+
+
 def fit(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     """A byte-level BPE tokenizer learnt on texts; the same texts give the same vocabulary."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -104,5 +116,5 @@ def fit(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=marks, initial_alphabet=sorted(alphabet), show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     pairs = [(BEGIN, tokenizer.token_to_id(BEGIN)), (END, tokenizer.token_to_id(END))]
-    tokenizer.post_processor = processors.TemplateProcessing(single=f"{BEGIN} $A {END}", special_tokens=pairs)
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"{BEGIN} $A {END}", pair=f"{BEGIN} $A {END} $B:1 {END}:1", special_tokens=pairs)
     return tokenizer

@@ -18,11 +18,12 @@ class FitTokenizerConfig(StepConfig):
 
 
 def fit_tokenizer(config: FitTokenizerConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
-    """Learn the vocabulary on the training text of the prepared ``corpus``; write ``tokenizer.json``."""
+    """Learn the vocabulary on the training text of the prepared ``corpus``, passages and targets too; write ``tokenizer.json``."""
     from tasks.data.prepared import PreparedData
     from tasks.text._huggingface import fit
 
-    texts = PreparedData(inputs["corpus"]).split("train")["text"]
+    records = PreparedData(inputs["corpus"]).split("train")
+    texts = [text for column in ("text", "context", "target") if column in records for text in records[column]]
     vocabulary: int = config.tokenizer.vocabulary  # type: ignore[attr-defined]
     fit(texts, vocabulary).save(str(run.folder / "tokenizer.json"))
 

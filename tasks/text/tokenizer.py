@@ -22,6 +22,7 @@ class TextEncoder(ABC):
         mask_id: id that stands for a hidden token, or None.
         mark_ids: ids that stand for no text: padding, begin, end, mask.
         head, tail: ids before each window of a text for a language model, and after a text's last token.
+        joints: ids before, between and after two texts in one sequence.
     """
 
     vocabulary_size: int
@@ -31,6 +32,7 @@ class TextEncoder(ABC):
     mark_ids: frozenset[int] = frozenset()
     head: tuple[int, ...] = ()
     tail: tuple[int, ...] = ()
+    joints: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] = ((), (), ())
 
     @abstractmethod
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -56,6 +58,19 @@ class TextEncoder(ABC):
         whole = [*ids, *self.tail]
         return [[*self.head, *whole[start : start + size]] for start in range(0, len(whole), size)]
 
+    def pair(self, first: str, second: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Two texts in one sequence of at most ``max_tokens`` ids, and for each id its first character of the second text and the one after its last,
+        blanks left out; -1 for marks and for the first text. The first text is cut to half of the sequence, the second to what is left.
+        """
+        before, between, after = self.joints
+        asked = self.pieces(first)[0][: max(1, self.max_tokens // 2 - len(before))]
+        ids, ends = self.pieces(second)
+        room = max(0, self.max_tokens - len(before) - len(asked) - len(between) - len(after))
+        nowhere = [(-1, -1)]
+        spans = [_trimmed(second, begin, end) for begin, end in zip([0, *ends], ends[:room], strict=False)]
+        found = [*before, *asked, *between, *ids[:room], *after]
+        return found, [*nowhere * (len(before) + len(asked) + len(between)), *spans, *nowhere * len(after)]
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids. Raises TypeError for a tokenizer that cannot be inverted."""
         raise TypeError(f"{type(self).__name__} cannot be inverted")
@@ -66,6 +81,15 @@ class TextEncoder(ABC):
 
     def save(self, folder: Path) -> None:
         """Write what was learnt, for tokenizers that learn."""
+
+
+def _trimmed(text: str, begin: int, end: int) -> tuple[int, int]:
+    """A part of a text without the blanks around it."""
+    while begin < end and text[begin].isspace():
+        begin += 1
+    while end > begin and text[end - 1].isspace():
+        end -= 1
+    return begin, end
 
 
 class Tokenizer(Component, ABC):

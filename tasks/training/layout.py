@@ -122,4 +122,8 @@ def made_up(model: Architecture, task: str, count: int, seed: int = 0) -> tuple[
     slots = torch.randint(len(shape.slots), (count, longest), generator=generator) if shape.slots else None
     masking = Masking.of(started.encoder) if task == "mlm" else None
     lengths = torch.full((count,), longest, dtype=torch.long)
-    return started, shape, Encoded(ids, lengths, started.encoder.pad_id, torch.arange(count), labels, slots, masking=masking)
+    found = Encoded(ids, lengths, started.encoder.pad_id, torch.arange(count), labels, slots, masking=masking)
+    if task == "qa":
+        first = torch.zeros(count, dtype=torch.long)
+        found = replace(found, starts=first, ends=first, spans=torch.zeros(count, longest, 2, dtype=torch.long))
+    return started, shape, replace(found, written=ids) if task == "seq2seq" else found

@@ -71,11 +71,20 @@ def joined(sets: Sequence[Encoded]) -> tuple[Encoded, tuple[int, ...]]:
         labels=None if first.labels is None else torch.cat([one.labels for one in sets if one.labels is not None]),
         slots=None if first.slots is None else torch.cat([_wide(one.slots, longest, IGNORED) for one in sets if one.slots is not None]),
         words=None,
+        starts=None if first.starts is None else torch.cat([one.starts for one in sets if one.starts is not None]),
+        ends=None if first.ends is None else torch.cat([one.ends for one in sets if one.ends is not None]),
+        spans=None if first.spans is None else torch.cat([_wide(one.spans.mT, longest, -1).mT for one in sets if one.spans is not None]),
+        written=None if first.written is None else _written([one.written for one in sets if one.written is not None]),
         numbers=torch.cat([torch.arange(size) for size in sizes]),
     )
     return found, tuple(accumulate(sizes[:-1], initial=0))
 
 
+def _written(tables: Sequence[Tensor]) -> Tensor:
+    longest = max(table.shape[1] for table in tables)
+    return torch.cat([_wide(table, longest, IGNORED) for table in tables])
+
+
 def _wide(table: Tensor, width: int, value: int) -> Tensor:
     """Filled up to a width."""
-    return pad(table, (0, width - table.shape[1]), value=value)
+    return pad(table, (0, width - table.shape[-1]), value=value)

@@ -50,6 +50,8 @@ class UtilityMetric(Measurement, ABC):
     lowest: ClassVar[float | None] = 0.0
     highest: ClassVar[float | None] = 1.0
     protocol: ClassVar[str] = ""
+    of_predictions: ClassVar[bool] = True
+    """Whether the predictions alone are enough to score."""
     follows_task: ClassVar[bool] = False
     """Whether the same metric of two tasks on the same records means two things."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,11 @@ MODELS_OF_TASK: dict[str, tuple[str, Mapping[str, Any]]] = {
         "joint",
         {"kind": "bert", "layers": 1, "hidden_size": 16, "heads": 2, "dropout": 0, "tokenizer": {"kind": "hashing", "buckets": 50, "max_tokens": 12}},
     ),
+    "bilstm-qa": (
+        "qa",
+        {"kind": "bilstm", "embedding_size": 8, "hidden_size": 8, "dropout": 0, "tokenizer": {"kind": "hashing", "buckets": 50, "max_tokens": 12}},
+    ),
+    "bart": ("seq2seq", {"kind": "bart", "layers": 1, "hidden_size": 16, "heads": 2, "dropout": 0, "tokenizer": {"kind": "bytes", "max_tokens": 12}}),
     "gpt2": ("lm", {"kind": "gpt2", "layers": 1, "hidden_size": 16, "heads": 2, "dropout": 0, "tokenizer": {"kind": "bytes", "max_tokens": 12}}),
 }
 SIZES = (7, 1, 12, 3, 5)
@@ -39,7 +45,7 @@ def started(name: str, seed: int = 0) -> tuple[Started, Encoded]:
     model = MODELS.parse(dict(block))
     assert isinstance(model, Architecture) and list(components_in(model))
     joint = task == "joint"
-    shape = TaskShape(task, ("a", "b", "c") if task != "lm" else (), ("O", "B-x", "I-x") if joint else ())
+    shape = TaskShape(task, ("a", "b", "c") if task in ("intent", "joint") else (), ("O", "B-x", "I-x") if joint else ())
     made = model.start(shape, {}, seed)
     return made, examples(made, shape)
 
@@ -53,7 +59,11 @@ def examples(made: Started, shape: TaskShape) -> Encoded:
     ids = ids.masked_fill(beyond, made.encoder.pad_id)
     labels = torch.randint(3, (count,), generator=generator) if shape.labels else None
     slots = torch.randint(3, (count, longest), generator=generator).masked_fill(beyond, IGNORED) if shape.slots else None
-    return Encoded(ids, lengths, made.encoder.pad_id, torch.arange(count), labels, slots)
+    found = Encoded(ids, lengths, made.encoder.pad_id, torch.arange(count), labels, slots)
+    if shape.task == "qa":
+        spans = torch.zeros(count, longest, 2, dtype=torch.long).masked_fill(beyond.unsqueeze(2), -1)
+        return replace(found, starts=lengths // 3, ends=lengths - 1, spans=spans)
+    return replace(found, written=ids.flip(0).masked_fill(beyond.flip(0), IGNORED)) if shape.task == "seq2seq" else found
 
 
 def work(made: Started, encoded: Encoded, **client: Any) -> Work:

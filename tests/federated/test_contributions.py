@@ -69,3 +69,10 @@ def test_one_device_more_moves_the_sum_by_at_most_the_clip() -> None:
     moved = length([one - other for one, other in zip(with_one.sum(), without.sum(), strict=True)])
     assert 0.69 < moved <= 0.7
     assert with_one.received == 6 and with_one.unclipped == without.unclipped
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 1e300])
+def test_a_device_that_left_the_numbers_gives_nothing(wrong: float) -> None:
+    after = [part * wrong for part in weights(1)]
+    given = contribution(after, weights(0), 1.0, flat(1.0))
+    assert length(given.tensors) == 0.0 and not given.unclipped

@@ -76,7 +76,7 @@ def test_every_kind_is_covered_and_says_what_it_needs() -> None:
     assert set(PARTITIONS.members()) >= set(BLOCKS)
     for kind in BLOCKS:
         records = table()
-        needed = made(kind).columns or (("user",) if kind == "natural" else ())
+        needed = made(kind).columns or {"natural": ("user",), "label-dirichlet": ("label",)}.get(kind, ())
         for column in needed:
             with pytest.raises(DataError, match=f"partition {kind}: the data has no column {column}"):
                 made(kind).assign(records.drop(columns=column), 0)
@@ -101,6 +101,25 @@ def test_names_sort_as_numbers() -> None:
     assert sorted(set(made("iid", devices=3).assign(records, 0))) == ["device-0000", "device-0001", "device-0002"]
     assert sorted(set(made("iid", devices=10_001).assign(records, 0)))[-1] == "device-10000"
     assert sorted(set(made("time-windows", windows=3).assign(records, 0))) == ["window-00", "window-01", "window-02"]
+
+
+@pytest.mark.parametrize("column", ["user", "group", "slots"])
+def test_label_skew_can_be_over_another_column(column: str) -> None:
+    """The deal of a table in which that column is the label."""
+    records = table()
+    records["group"] = [f"group-{place % 5}" for place in range(len(records))]
+    records["slots"] = [["O", f"{'BI'[place % 2]}-{place % 3}", "B-9"] if place % 4 else ["O"] for place in range(len(records))]
+    wanted = [f"{place % 3}" if place % 4 else "" for place in range(len(records))] if column == "slots" else records[column]
+    expected, found = made("label-dirichlet"), made("label-dirichlet", column=column)
+    assert (found.assign(records, 1) == expected.assign(records.assign(label=wanted), 1)).all()
+    assert (found.assign(records, 1) != expected.assign(records, 1)).any()
+    test = records.head(20)
+    for one, other in zip(
+        found.strata(records, test, 1) or (), expected.strata(records.assign(label=wanted), test.assign(label=wanted[:20]), 1) or (), strict=True
+    ):
+        assert np.array_equal(one, other)
+    with pytest.raises(DataError, match=f"partition label-dirichlet: the data has no column {column}"):
+        found.assign(records.drop(columns=column), 0)
 
 
 # natural

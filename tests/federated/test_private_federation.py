@@ -17,7 +17,7 @@ from tasks.federated.contributions import Contribution, contribution
 from tasks.federated.federation import Federation
 from tasks.federated.jobs import Job
 from tasks.federated.local import trained_names
-from tasks.federated.totals import LongerThanTheClip, RunningTotal
+from tasks.federated.totals import Asked, LongerThanTheClip, RunningTotal
 from tasks.privacy.account import Account
 from tasks.privacy.counting import CountTooDear
 from tasks.privacy.mechanisms.dp_fedavg import DpFedAvg
@@ -101,7 +101,7 @@ def aggregation(**privacy: Any) -> tuple[PrivateAggregation, list[torch.Tensor]]
 
 
 def sums(found: PrivateAggregation, sent: list[torch.Tensor], updates: list[torch.Tensor], round: int) -> torch.Tensor:
-    total = found.begin(sent)
+    total = found.begin(sent, Asked(round, tuple(range(len(updates)))))
     for client, update in enumerate(updates):
         total.add(Job(client, np.arange(1), 1, 1, 1, 0, 0.25), [sent[0] + update])
     ended = found.end(total, round)

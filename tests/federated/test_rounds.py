@@ -11,8 +11,12 @@ import pytest
 import torch
 
 from tasks.federated import resuming
+from tasks.federated.evaluation import EVALUATIONS, Evaluation
 from tasks.federated.jobs import Outcomes
+from tasks.federated.measuring import federated_measures
+from tasks.federated.population import Population
 from tasks.federated.rounds import FederationDiverged, Rounds
+from tasks.utility.metric import UTILITY, UtilityMetric
 from tests.federated.trained import DEVICES, RECORDS, owners, training, weights
 
 STRATEGIES: dict[str, dict[str, Any]] = {
@@ -41,6 +45,23 @@ def test_one_seed_twice_is_identical_and_another_differs(name: str, tmp_path: Pa
     assert same(runs["a"], runs["b"])
     assert not np.array_equal(runs["a"].log.arrays()["client"], runs["c"].log.arrays()["client"])
     assert runs["a"].progress.scores == runs["b"].progress.scores
+
+
+def test_no_rounds_leave_the_model_as_it_began(tmp_path: Path) -> None:
+    """The arm that a study calls untrained: measured like any other, with one check and nothing in its log."""
+    rounds = training(tmp_path / "none", rounds=0)
+    before = weights(rounds)
+    rounds.run()
+    assert all(torch.equal(value, before[name]) for name, value in weights(rounds).items())
+    assert [score.round for score in rounds.progress.scores] == [0] and len(rounds.log.arrays()["client"]) == 0
+    population = Population(tuple(f"d{place}" for place in range(DEVICES)), owners(), np.zeros(RECORDS, np.int64), owners(), np.zeros(RECORDS, np.int64))
+    metric = UTILITY.parse({"kind": "accuracy"})
+    evaluation = EVALUATIONS.parse({"kind": "central", "target": 0.5})
+    assert isinstance(metric, UtilityMetric) and isinstance(evaluation, Evaluation)
+    rows = {row.name: row for row in federated_measures(rounds, metric, evaluation, population, "iid", "cpu", secret=False).rows}
+    assert rows["federated/coverage"].value == 0 and rows["cost/uploaded_mib"].value == 0 and rows["federated/rounds_to_target"].value is None
+    with pytest.raises(ValueError, match="2 windows need at least as many rounds"):
+        training(tmp_path / "windows", rounds=0, timeline={"kind": "continual", "windows": 2, "by": "count"})
 
 
 class Killed(Exception):

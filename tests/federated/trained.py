@@ -18,9 +18,11 @@ from tasks.federated.holdings import Holdings
 from tasks.federated.local import Layout, Work, trained_names
 from tasks.federated.rounds import Rounds
 from tasks.federated.scoring import Score
+from tasks.federated.secure.total import sums_of
 from tasks.federated.sequential import Sequential
 from tasks.federated.stacked import Stacked
 from tasks.federated.timeline import Stream
+from tasks.federated.totals import Sums
 from tasks.models.batches import Encoded
 from tasks.models.losses import example_losses
 from tasks.privacy.mechanisms.dp_fedavg import DpFedAvg
@@ -49,7 +51,13 @@ def encoded(width: int = 12) -> Encoded:
 
 
 def training(
-    folder: Path, seed: int = 0, layout: str = "sequential", privacy: Mapping[str, Any] | None = None, leave_out: int | None = None, **changes: Any
+    folder: Path,
+    seed: int = 0,
+    layout: str = "sequential",
+    privacy: Mapping[str, Any] | None = None,
+    leave_out: int | None = None,
+    randomness: str = "reproducible",
+    **changes: Any,
 ) -> Rounds:
     """A training that has not begun; its checks score minus the mean loss over all examples. The records of a device that is left out are on none."""
     block = federation(**changes)
@@ -69,16 +77,22 @@ def training(
     holdings = Holdings(stream, np.arange(RECORDS), block.timeline, seed)
     folder.mkdir(parents=True, exist_ok=True)
     activity = np.bincount(client[client >= 0], minlength=DEVICES)
-    aggregation = Aggregation() if privacy is None else private_aggregation(block, privacy, work, seed)
+    aggregation = aggregation_of(block, privacy, work, seed, randomness)
     return Rounds(block, work, made_layout, holdings, activity, check, 2, seed, folder / "checkpoints", Report(folder), "train/loss", aggregation)
 
 
-def private_aggregation(block: Federation, privacy: Mapping[str, Any], work: Work, key: int) -> PrivateAggregation:
+def aggregation_of(block: Federation, privacy: Mapping[str, Any] | None, work: Work, key: int, randomness: str) -> Aggregation:
+    """What becomes of contributions; ``randomness`` is that of keys of secure aggregation."""
+    sums = sums_of(block.secure_aggregation, randomness, key)
+    return Aggregation(sums) if privacy is None else private_aggregation(block, privacy, work, key, sums)
+
+
+def private_aggregation(block: Federation, privacy: Mapping[str, Any], work: Work, key: int, sums: Sums | None = None) -> PrivateAggregation:
     """DP-FedAvg at work among as many devices as there are, which is public."""
     mechanism = DpFedAvg.model_validate({"kind": "dp-fedavg", "delta": 1e-3, **privacy})
     account = account_of(block, mechanism, DEVICES, "reproducible", "user")
     assert account is not None
-    return PrivateAggregation(mechanism, account, work.parameters, key)
+    return PrivateAggregation(mechanism, account, work.parameters, key, sums)
 
 
 def weights(rounds: Rounds) -> dict[str, torch.Tensor]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
+from transformers import BartConfig, BartForConditionalGeneration, BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
 
 from tasks.models.model import MODELS, Model, Started, TaskShape
 from tasks.text._huggingface import fit
@@ -17,6 +17,8 @@ from tests.text.corpus import PLAIN
 JOINT = TaskShape("joint", ("a", "b", "c"), ("O", "B-x", "I-x", "B-y"))
 INTENT = TaskShape("intent", ("a", "b", "c"))
 LM = TaskShape("lm")
+QA = TaskShape("qa")
+SEQ2SEQ = TaskShape("seq2seq")
 BUCKETS = {"kind": "hashing", "buckets": 60, "max_tokens": 12}
 LORA = {"kind": "lora", "rank": 2, "dropout": 0.1}
 
@@ -29,8 +31,12 @@ BLOCKS: dict[str, tuple[dict[str, Any], TaskShape]] = {
     ),
     "bert": ({"kind": "bert", "layers": 2, "hidden_size": 16, "heads": 2, "tokenizer": BUCKETS}, JOINT),
     "gpt2": ({"kind": "gpt2", "layers": 2, "hidden_size": 16, "heads": 2, "tokenizer": {"kind": "bytes", "max_tokens": 24}}, LM),
+    "bilstm-qa": ({"kind": "bilstm", "embedding_size": 6, "hidden_size": 5, "tokenizer": BUCKETS}, QA),
+    "bert-qa": ({"kind": "bert", "layers": 1, "hidden_size": 16, "heads": 2, "tokenizer": BUCKETS}, QA),
+    "bart": ({"kind": "bart", "layers": 1, "hidden_size": 16, "heads": 2, "dropout": 0, "tokenizer": {"kind": "bytes", "max_tokens": 24}}, SEQ2SEQ),
     "published": ({"kind": "pretrained"}, JOINT),
     "published-lm": ({"kind": "pretrained"}, LM),
+    "published-seq2seq": ({"kind": "pretrained"}, SEQ2SEQ),
     "lora": ({"kind": "pretrained", "adapter": LORA}, JOINT),
     "lora-lm": ({"kind": "pretrained", "adapter": LORA}, LM),
     "bitfit": ({"kind": "pretrained", "adapter": {"kind": "bitfit"}}, JOINT),
@@ -41,13 +47,19 @@ BLOCKS: dict[str, tuple[dict[str, Any], TaskShape]] = {
 
 
 def publish(folder: Path, shape: TaskShape, dtype: torch.dtype = torch.float32) -> Path:
-    """A tiny BERT, or GPT-2 for language modelling, with its tokenizer, as a publisher would save it."""
+    """A tiny BERT, GPT-2 for language modelling or BART for sequence to sequence, with its tokenizer, as a publisher would save it."""
     torch.manual_seed(0)
     tokenizer = fit(PLAIN, 300)
     sizes: dict[str, Any] = {"vocab_size": tokenizer.get_vocab_size()}
     body: Any
     if shape.task == "lm":
         body = GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=2, n_head=2, n_positions=64, bos_token_id=0, eos_token_id=0, **sizes))
+    elif shape.task == "seq2seq":
+        of: dict[str, Any] = {
+            f"{side}_{name}": size for side in ("encoder", "decoder") for name, size in (("layers", 1), ("attention_heads", 2), ("ffn_dim", 32))
+        }
+        marks: dict[str, Any] = {name: place for place, name in enumerate(("pad_token_id", "bos_token_id", "eos_token_id"))}
+        body = BartForConditionalGeneration(BartConfig(d_model=16, max_position_embeddings=64, dropout=0, decoder_start_token_id=2, **marks, **of, **sizes))
     else:
         config = BertConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, max_position_embeddings=64, **sizes)
         body = BertModel(config)

@@ -17,7 +17,7 @@ from tasks.models.exporting import Origin
 from tasks.models.model import TaskShape
 from tasks.text._huggingface import fit
 from tests.models.exports import DATA, NOTHING, PRIVATE, begun, export_sample, exported, save, snippet
-from tests.models.samples import BLOCKS, INTENT, JOINT, LM
+from tests.models.samples import BLOCKS, INTENT, JOINT, LM, QA, SEQ2SEQ
 from tests.text.corpus import PLAIN
 
 TAGGING = TaskShape("tagging", (), ("O", "B-x", "I-x", "B-y"))
@@ -51,6 +51,17 @@ def run_snippet(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     return left
 
 
+def logits_of_target(network: Any, given: torch.Tensor, written: list[int]) -> torch.Tensor:
+    """The mean log p of a target, its tokens asked for one after another."""
+    there, positions, told = torch.ones_like(given, dtype=torch.bool), torch.arange(given.shape[1]).unsqueeze(0), []
+    for place in range(len(written)):
+        target = torch.tensor([written[: place + 1]])
+        with torch.no_grad():
+            logits = network(input_ids=given, attention_mask=there, position_ids=positions, target_ids=target)["seq2seq"]
+        told.append(logits[0, place].log_softmax(dim=-1)[written[place]])
+    return torch.stack(told).mean()
+
+
 def check_snippet(artifact: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its answers are those of the artifact, read and asked by Assay."""
     left, loaded = run_snippet(folder, monkeypatch), load_model(artifact, "cpu")
@@ -58,6 +69,8 @@ def check_snippet(artifact: Path, folder: Path, monkeypatch: pytest.MonkeyPatch)
     owners: list[int] = []
     if loaded.shape.task == "lm":
         ids = loaded.encoder.windows(TEXT)[0]
+    elif loaded.shape.task == "qa":
+        ids, _ = loaded.encoder.pair(TEXT, left["text"])
     else:
         ids, owners = loaded.encoder.encode_words([words])[0] if loaded.shape.slots else (loaded.encoder.encode([TEXT])[0], owners)
     assert left["ids"] == ids
@@ -66,6 +79,12 @@ def check_snippet(artifact: Path, folder: Path, monkeypatch: pytest.MonkeyPatch)
         logits = loaded.network(input_ids=given, attention_mask=torch.ones_like(given, dtype=torch.bool), position_ids=torch.arange(len(ids)).unsqueeze(0))
     if loaded.shape.task == "lm":
         expected = torch.nn.functional.cross_entropy(logits["lm"][0, :-1], given[0, 1:])
+        assert left["loss"] == pytest.approx(float(expected), abs=1e-4)
+    if loaded.shape.task == "qa":
+        torch.testing.assert_close(left["span"], logits["span"][0], atol=1e-4, rtol=1e-4)
+        assert left["answer"] in left["text"] and (left["answer"] or len(ids) < 13)
+    if loaded.shape.task == "seq2seq":
+        expected = -logits_of_target(loaded.network, given, left["written"])
         assert left["loss"] == pytest.approx(float(expected), abs=1e-4)
     if loaded.shape.labels:
         assert left["label"] == loaded.shape.labels[int(logits["intent"].argmax())]
@@ -84,7 +103,7 @@ def check_snippet(artifact: Path, folder: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_snippet_answers_as_the_model(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, _, out = export_sample(name, tmp_path)
     check_snippet(tmp_path / "artifact", out, monkeypatch)
-    assert ("tasks.models" in snippet(out)) == (BLOCKS[name][0]["kind"] in ("linear", "bilstm"))  # the others need no Assay
+    assert ("tasks.models" in snippet(out)) == (BLOCKS[name][0]["kind"] in ("linear", "bilstm") or BLOCKS[name][1] in (QA, SEQ2SEQ))  # no others need Assay
 
 
 @pytest.mark.parametrize("tokenizer", sorted(TOKENIZERS))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from safetensors.torch import load_file
 
 from pipelines import layouts
 from pipelines.outcome import Outcome
@@ -18,11 +19,14 @@ from specs.loading import load_mapping
 from tasks.core.measures import Measures, Row
 from tasks.data.prepared import PreparedData
 from tasks.federated.federating import LOG, SCORES
+from tasks.federated.steps import FederateConfig
 from tests.pipelines.inline import at, run
 from tests.pipelines.metric_names import unfit
 
 WINDOWS = {"kind": "continual", "windows": 3, "by": "count", "retention": {"kind": "last-windows", "k": 1}, "reference": "all-at-once"}
 BY_ACTIVITY = {"kind": "activity-proportional", "alpha": 1.0, "design": "poisson"}
+LATE = {"federation.stragglers": {"over_selection": 1.25}}
+BITS = 26
 
 STUDY: dict[str, Any] = {
     "kind": "fl-selection",
@@ -44,10 +48,12 @@ STUDY: dict[str, Any] = {
             "activity": {
                 "federation.selection": BY_ACTIVITY,
                 "federation.correction": {"kind": "hajek", "max_weight": 3},
-                "evaluation": {"kind": "federated", "every": 2, "target": 0.99, "private": {"noise_multiplier": 3.0}},
+                "evaluation": {"kind": "federated", "every": 2, "target": 0.99, "private": {"noise_multiplier": 0.05, "most_records": 3}},
             },
             "windows": {"federation.timeline": WINDOWS},
             "at-once": {"federation.timeline": {"kind": "all-at-once", "windows": 3, "by": "count"}},
+            "late": LATE,
+            "secure": {**LATE, "federation.secure_aggregation": {"bits": BITS}},
             "on-devices": {
                 "evaluation": {"kind": "federated", "every": 3},
                 "partition": {"kind": "label-dirichlet", "devices": 40, "alpha": 0.3},
@@ -121,6 +127,29 @@ def test_the_log_holds_every_draw_with_its_probability(ran: Ran) -> None:
     assert (log.groupby("round")["weight"].sum() <= 1 + 1e-9).all()
     checks = pd.read_parquet(ran.folder("windows") / SCORES)
     assert {-1, 0, 1, 2} == set(checks["window"]) and {2, 4, 6} <= set(checks["round"])
+
+
+def test_secure_aggregation_gives_the_same_model_to_the_stated_precision(ran: Ran) -> None:
+    """Beside 8 / 2^(bits + 1) a round, float32 rounds by 2^-24 of numbers below 1, a few times, and local training carries both on: 64 times is ample."""
+    plain, secure = (load_file(ran.folder(arm) / "model.safetensors") for arm in ("late", "secure"))
+    distances = [float((tensor - secure[name]).abs().max()) for name, tensor in plain.items()]
+    assert 0 < max(distances) <= 64 * 6 * (8 * 2.0 ** -(BITS + 1) + 2.0**-24)
+    logs = {arm: pd.read_parquet(ran.folder(arm) / LOG) for arm in ("late", "secure")}
+    assert len(logs["secure"]) == 10 * 6 and logs["secure"]["client"].equals(logs["late"]["client"])
+    assert logs["secure"]["mean_loss"].isna().all() and logs["late"]["mean_loss"].notna().sum() == 8 * 6
+    sent = [ran.rows(arm)["cost/uploaded_mib"].value or 0 for arm in ("late", "secure")]
+    assert sent[1] > 2 * sent[0], "64 bits a number, keys and shares"
+
+
+def test_secret_randomness_needs_something_to_keep_secret() -> None:
+    secret = {**STUDY, "randomness": "secret", "sweep": {"seeds": [0]}}
+    with pytest.raises(SpecErrors, match="STUDY-01"):
+        load_mapping(secret)
+    found = load_mapping({**secret, "federation": {**STUDY["federation"], "secure_aggregation": {}}})
+    assert "FED-32" in {label.finding.rule.id for label in found.labels}
+    (planned,) = make_plan(found).trials
+    config = planned.graph.model.config
+    assert isinstance(config, FederateConfig) and config.randomness == "secret"
 
 
 def test_a_federated_model_is_an_artifact_like_any_other(ran: Ran) -> None:
@@ -202,6 +231,10 @@ def test_a_model_that_learns_its_tokenizer_first_is_trained_sequentially(tmp_pat
         ({"federation": {"selection": {"kind": "afl"}, "correction": {"kind": "hajek"}}}, "[FED-02]"),
         ({"partition": {"kind": "iid", "devices": 10}, "federation": {"selection": {"kind": "top-m"}}}, "[FED-05]"),
         ({"federation": {"selection": {"kind": "activity-proportion"}}}, "did you mean 'activity-proportional'?"),
+        ({"federation": {"selection": {"kind": "oort"}, "secure_aggregation": {}}}, "[FED-30]"),
+        ({"federation": {"cohort_size": 8, "secure_aggregation": {"bits": 40, "clip_range": 2.0**20}}}, "[FED-33]"),
+        ({"federation": {"cohort_size": 100, "secure_aggregation": {"neighbours": 20}}}, "[FED-35]"),
+        ({"federation": {"secure_aggregation": {"threshold": 0.5}}}, "federation.secure_aggregation.threshold"),
         ({"partition": None}, "partition"),
     ],
 )

@@ -20,10 +20,13 @@ from tasks.privacy.rules import RULES
 from tests.models import samples
 
 LENGTHS = [7, 1, 4, 7, 2]
+TAKEN = ("input_ids", "attention_mask", "position_ids", "target_ids")
 ENGINE_KINDS = sorted(ENGINES.members())
 REFUSED = {(name, "vmap") for name, (block, _) in samples.BLOCKS.items() if block["kind"] not in ("linear", "bilstm")} | {
     ("gpt2", "opacus-ghost"),
     ("published-lm", "opacus-ghost"),
+    ("bart", "opacus-ghost"),
+    ("published-seq2seq", "opacus-ghost"),
 }
 """What the rules must refuse, and no more."""
 ACCEPTED = [(name, kind) for name in samples.BLOCKS for kind in ENGINE_KINDS if (name, kind) not in REFUSED]
@@ -47,6 +50,12 @@ def examples(started: Started, shape: TaskShape, lengths: list[int]) -> dict[str
         found["labels"] = torch.arange(len(lengths)) % len(shape.labels)
     if shape.slots:
         found["slots"] = (found["input_ids"] % len(shape.slots)).masked_fill(~found["attention_mask"], -100)
+    if shape.task == "qa":
+        found["choices"] = found["attention_mask"]
+        found["starts"] = torch.zeros(len(lengths), dtype=torch.long)
+        found["ends"] = torch.tensor(lengths) - 1
+    if shape.task == "seq2seq":
+        found["target_ids"] = found["input_ids"].flip(0).masked_fill(~found["attention_mask"].flip(0), -100)
     return found
 
 
@@ -115,7 +124,9 @@ def by_hand(network: nn.Module, batch: dict[str, Tensor], norm: float) -> tuple[
     for index in range(len(batch["input_ids"])):
         length = int(batch["attention_mask"][index].sum())
         single = {name: value[index : index + 1] if value.ndim == 1 else value[index : index + 1, :length] for name, value in batch.items()}
-        loss = loss_by_hand(twin(**{name: single[name] for name in ("input_ids", "attention_mask", "position_ids")}), single)
+        if "target_ids" in batch:
+            single["target_ids"] = batch["target_ids"][index : index + 1, : int((batch["target_ids"][index] >= 0).sum())]
+        loss = loss_by_hand(twin(**{name: value for name, value in single.items() if name in TAKEN}), single)
         found = torch.autograd.grad(loss, list(trained.values()), allow_unused=True) if loss.requires_grad else [None] * len(trained)
         gradients = {name: value for name, value in zip(trained, found, strict=True) if value is not None}
         longest = size(gradients) if gradients else 0.0
@@ -131,7 +142,10 @@ def loss_by_hand(logits: Any, single: dict[str, Tensor]) -> Tensor:
     loss = torch.zeros((), dtype=torch.float64)
     if "intent" in logits:
         loss = loss - logits["intent"][0].log_softmax(dim=-1)[single["labels"][0]]
-    for name, shift, targets in (("slots", 0, single.get("slots")), ("lm", 1, single["input_ids"])):
+    if "span" in logits:
+        first, last = logits["span"][0].log_softmax(dim=0).unbind(dim=1)
+        loss = loss - (first[single["starts"][0]] + last[single["ends"][0]]) / 2
+    for name, shift, targets in (("slots", 0, single.get("slots")), ("lm", 1, single["input_ids"]), ("seq2seq", 0, single.get("target_ids"))):
         if name in logits and targets is not None and targets.shape[1] > shift:
             rows = logits[name][0, : targets.shape[1] - shift].log_softmax(dim=-1)
             loss = loss - rows.gather(1, targets[0, shift:].unsqueeze(1)).mean()

@@ -66,6 +66,11 @@ def taught(distillation: Values | None = None, **others: Any) -> Values:
     return {"data": {"kind": "clinc150"}, "teacher": {"kind": "gpt2"}, "student": {"kind": "gpt2"}, "distillation": distillation or {}, **others}
 
 
+def secured(selection: str = "uniform", secure: Values | None = None, **others: Any) -> Values:
+    """A federated trial whose server sees sums alone."""
+    return federated(selection, secure_aggregation=secure or {}, **others)
+
+
 PRIVATE: Values = {"kind": "dp-sgd"}
 PAGES: Values = {"kind": "mixture", "parts": [{"kind": "wikitext-2"}, {"kind": "bold-wikipedia", "by": "title", "test_share": 0.2}]}
 AWAY: Values = {"availability": {"kind": "bernoulli"}}
@@ -153,12 +158,23 @@ CASES: dict[str, tuple[Values, Values]] = {
         {**federated("uniform"), "sweep": {"claims": 1, "seeds": 4}},
         {**federated("uniform"), "sweep": {"claims": 1, "seeds": 5}},
     ),
+    "FED-30": (secured("divfl"), secured("participation-history")),
+    "FED-31": (secured(engine={"kind": "flower-simulation"}), secured(engine={"kind": "in-process"})),
+    "FED-32": (secured(), federated("uniform")),
+    "FED-33": (secured(secure={"bits": 40, "clip_range": 2.0**20}, cohort_size=8), secured(secure={"bits": 40, "clip_range": 2.0**20}, cohort_size=7)),
+    "FED-34": (secured(cohort_size=4, stragglers={"over_selection": 2.0}), secured(cohort_size=4, stragglers={"over_selection": 1.5})),
+    "FED-36": ({**secured(), "privacy": {"kind": "dp-fedavg"}}, {**federated("uniform"), "privacy": {"kind": "dp-fedavg"}}),
+    "FED-35": (secured(secure={"neighbours": 20}, cohort_size=100), secured(secure={"neighbours": 40}, cohort_size=100)),
     "MODEL-01": (
         {"data": {"kind": "synthetic-assistant", "task": "joint"}, "model": {"kind": "linear"}},
         {"data": {"kind": "synthetic-assistant", "task": "intent"}, "model": {"kind": "linear"}},
     ),
     "MODEL-02": (masked_by("hashing"), masked_by("bytes")),
     "MODEL-03": (spelled_by("hashing"), spelled_by("pretrained")),
+    "MODEL-04": (
+        {"data": {"kind": "xquad"}, "model": {"kind": "bert"}, "facts": {"counts": {"train": 9_999}}},
+        {"data": {"kind": "xquad"}, "model": {"kind": "pretrained"}, "facts": {"counts": {"train": 9_999}}},
+    ),
     "NIGHT-01": (tonight(["a", "c"]), tonight(["a", "b"])),
     "NIGHT-02": (tonight(["a"], "pass", "champion"), tonight(["a"], "pass")),
     "NIGHT-03": ({"kind": "retraining-audit"}, {"kind": "dp-training"}),
@@ -224,6 +240,10 @@ CASES: dict[str, tuple[Values, Values]] = {
     "UTILITY-01": (
         {"data": {"kind": "clinc150"}, "utility": [{"kind": "accuracy"}, {"kind": "slot-f1"}]},
         {"data": {"kind": "snips", "task": "joint"}, "utility": [{"kind": "accuracy"}, {"kind": "slot-f1"}]},
+    ),
+    "UTILITY-02": (
+        {"data": {"kind": "wnut17"}, "utility": [{"kind": "slot-f1"}, {"kind": "baseline-gain", "over": "majority"}]},
+        {"data": {"kind": "wnut17"}, "utility": [{"kind": "slot-f1"}, {"kind": "baseline-gain", "over": "word-tags"}]},
     ),
     **ATTACK_CASES,
     **FEDERATED_CASES,
@@ -293,6 +313,9 @@ def test_every_stage_has_a_rule() -> None:
         ("FED-05", federated("activity-proportional", "hajek", "label-dirichlet")),
         ("FED-06", federated("threshold")),
         ("FED-06", federated("afl")),
+        *(("FED-30", secured(selection)) for selection in ("afl", "oort", "power-of-choice")),
+        ("FED-34", secured(cohort_size=2)),
+        ("STUDY-01", {**federated("uniform"), "randomness": "secret"}),
         ("PRIV-04", private({"adjacency": "replace-one", "accountant": "prv"})),
         ("DISTIL-01", taught(privacy=PRIVATE, data={"kind": "wikitext-2", "public_size": 90}, teacher_data={"kind": "wikitext-2"})),
         ("DISTIL-01", taught(privacy=PRIVATE, data=PAGES, teacher_data={"kind": "wikitext-2"})),
@@ -322,6 +345,12 @@ def test_the_delta_that_is_left_out_is_held_against_the_records_too(size: int) -
 def test_an_attack_that_compares_no_pools_needs_no_non_members() -> None:
     trial = {**private(BY_USER, attacks=MECHANISM, model={"kind": "bilstm"}), **built()}
     assert not [finding for stage in STAGES for finding in findings(trial, stage) if finding.rule.verdict == "refuse"]
+
+
+@pytest.mark.parametrize(("task", "size", "labelled"), [("seq2seq", 9_999, True), ("seq2seq", 10_000, False), ("tagging", 500, False)])
+def test_little_data_is_labelled_only_where_a_model_answers_or_writes(task: str, size: int, labelled: bool) -> None:
+    trial = {"data": {"kind": "files", "task": task}, "model": {"kind": "bart"}, "facts": {"counts": {"train": size}}}
+    assert ("MODEL-04" in [finding.rule.id for finding in findings(trial, "data")]) is labelled
 
 
 def test_a_usual_private_trial_is_refused_nowhere() -> None:

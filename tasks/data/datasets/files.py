@@ -19,7 +19,7 @@ FORMATS = (".csv", ".jsonl", ".parquet")
 class Files(Dataset):
     """Tables on disk. Relative paths are looked for beside the study's file, then in the current folder."""
 
-    tasks: ClassVar[tuple[Task, ...]] = ("intent", "joint", "tagging", "lm", "mlm")
+    tasks: ClassVar[tuple[Task, ...]] = ("intent", "joint", "tagging", "qa", "seq2seq", "lm", "mlm")
 
     kind: Literal["files"]
     train: Path = unkeyed(description="Training records: .csv, .jsonl or .parquet.")

@@ -15,7 +15,7 @@ from tasks.data.dataset import DataError, Dataset, RawData, Task
 class Hub(Dataset):
     """A hub dataset with the splits ``train`` and ``test`` (and perhaps ``validation``), or a share of train as test."""
 
-    tasks: ClassVar[tuple[Task, ...]] = ("intent", "joint", "tagging", "lm", "mlm")
+    tasks: ClassVar[tuple[Task, ...]] = ("intent", "joint", "tagging", "qa", "seq2seq", "lm", "mlm")
 
     kind: Literal["hub"]
     path: str = Field(description="Name on the hub, e.g. clinc/clinc_oos.")

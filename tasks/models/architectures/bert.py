@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Bert(Architecture):
-    """BERT (Devlin et al., NAACL 2019) of a given size for intents, slots and hidden tokens."""
+    """BERT (Devlin et al., NAACL 2019) of a given size for intents, slots, answers in a passage and hidden tokens."""
 
-    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "mlm")
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "qa", "mlm")
     transformer: ClassVar[bool] = True
 
     kind: Literal["bert"]

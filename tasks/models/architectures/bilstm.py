@@ -1,4 +1,4 @@
-"""A bidirectional LSTM for intents, slots and hidden tokens."""
+"""A bidirectional LSTM for intents, slots, answers in a passage and hidden tokens."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Characters(BaseModel):
 
 
 class BiLstm(Architecture):
-    """Embeddings, a bidirectional LSTM (Hochreiter and Schmidhuber 1997; Graves 2005), max-pooling for the intent, a tag per word, a guess at each hidden word.
+    """Embeddings, a bidirectional LSTM (Hochreiter and Schmidhuber 1997; Graves 2005), max-pooling for the intent, and for words a tag or a guess.
 
     One network answers both (as Liu and Lane, Interspeech 2016, but without attention).
     """
 
-    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "mlm")
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "qa", "mlm")
 
     kind: Literal["bilstm"]
     embedding_size: int = Field(default=128, ge=1, le=4096, description="Width of the word vectors.")
@@ -51,7 +51,7 @@ class BiLstm(Architecture):
             sizes = (encoder.vocabulary_size, self.embedding_size, self.hidden_size, self.layers)
             answers = (len(shape.labels), len(shape.slots), shape.task == "mlm")
             spelled = CharacterVectors(encoder.spellings(), **self.characters.model_dump()) if self.characters is not None else None
-            return BiLstmNetwork(*sizes, self.dropout, encoder.pad_id, *answers, spelled)
+            return BiLstmNetwork(*sizes, self.dropout, encoder.pad_id, *answers, spelled, shape.task == "qa")
 
     def open_up(self, network: nn.Module) -> None:
         """Without the fused kernel."""

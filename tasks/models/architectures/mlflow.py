@@ -15,7 +15,7 @@ from tasks.models.model import Model, ModelError, Started, TaskShape
 class Mlflow(Model):
     """A recorded model artifact, trained on from its weights. The flow fixes which one; its bytes, not its name, enter the key."""
 
-    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "lm", "mlm")
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "qa", "seq2seq", "lm", "mlm")
     needs_base: ClassVar[bool] = True
 
     kind: Literal["mlflow"]

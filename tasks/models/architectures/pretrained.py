@@ -70,7 +70,7 @@ class Pretrained(Architecture):
     A study that loads models as they are also takes the folder of a model artifact or of an export (`assay export`), whatever its architecture.
     """
 
-    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "lm", "mlm")
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "qa", "seq2seq", "lm", "mlm")
     transformer: ClassVar[bool] = True
 
     kind: Literal["pretrained"]

@@ -162,7 +162,7 @@ def _gathered(values: Tensor, places: Tensor) -> Tensor:
 def uses_of(calls: Sequence[Call], names: Mapping[int, str], examples: int, places: Tensor | None = None) -> list[Use]:
     """Every trained weight that a pass used, with its parts, of each example or of each contribution of several (``places``).
 
-    Raises UnseenWeight for a layer that was not asked once per example.
+    Raises UnseenWeight for a layer that was not asked once per example, and for a weight that is shared with a layer of an unknown kind.
     """
     parts: dict[str, list[Part]] = {}
     turned: set[str] = set()
@@ -173,6 +173,9 @@ def uses_of(calls: Sequence[Call], names: Mapping[int, str], examples: int, plac
             parts.setdefault(name, []).append(part if places is None else part.shared(places))
         if isinstance(layer, Conv1D):
             turned |= {names[id(layer.weight)]} if id(layer.weight) in names else set()
+    for name, found in parts.items():
+        if len({isinstance(part, Whole) for part in found}) > 1:
+            raise UnseenWeight(f"{name}: two layers share it, and one of them uses it in a way of its own")
     return [Use(name, _joined(found), name in turned) for name, found in parts.items()]
 
 
@@ -255,7 +258,8 @@ READERS: dict[type[nn.Module], Reader] = {
 
 
 def _known(layer: nn.Module) -> Reader:
-    return next((reader for kind, reader in READERS.items() if isinstance(layer, kind)), _per_example)
+    """By what it computes: a kind of embedding that scales its rows is none."""
+    return next((reader for kind, reader in READERS.items() if isinstance(layer, kind) and type(layer).forward is kind.forward), _per_example)
 
 
 def trains_bias_alone(layer: nn.Module, names: Mapping[int, str]) -> bool:

@@ -26,6 +26,7 @@ class DistinctN(UtilityMetric):
 
     tasks: ClassVar[tuple[str, ...]] = ("lm",)
     direction: ClassVar[Direction] = "higher"
+    of_predictions: ClassVar[bool] = False
 
     kind: Literal["distinct-n"]
     n: int = Field(default=2, ge=1, le=10, description="Words of an n-gram.")

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 
 class Loss(UtilityMetric):
-    """Mean over records of the loss that is trained, in nats: of the intent, plus the mean over a record's words of its tags, or over its tokens."""
+    """Mean over records of the loss that is trained, in nats: of the intent, plus the mean over a record's words of its tags, or over its tokens or those of
+    its target, or the mean over an answer's two ends.
+    """
 
-    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "lm", "mlm")
+    tasks: ClassVar[tuple[str, ...]] = ("intent", "joint", "tagging", "qa", "seq2seq", "lm", "mlm")
     direction: ClassVar[Direction] = "lower"
     highest: ClassVar[float | None] = None
     follows_task: ClassVar[bool] = True

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Perplexity(UtilityMetric):
-    """``e`` to the mean of -log p over the tokens of the test texts; ``data`` names other texts, whose test split is read.
+    """``e`` to the mean of -log p over the tokens of the test texts, or of what is written for them; ``data`` names other texts, whose test split is read.
 
     Of models with unlike tokenizers it is not comparable: they differ in the number of tokens, which is a condition; bits per byte is.
     """
 
-    tasks: ClassVar[tuple[str, ...]] = ("lm",)
+    tasks: ClassVar[tuple[str, ...]] = ("lm", "seq2seq")
     direction: ClassVar[Direction] = "lower"
     lowest: ClassVar[float | None] = 1.0
     highest: ClassVar[float | None] = None
