@@ -33,7 +33,7 @@ class Child:
         self.log = log_of(name)
         self.started = time.monotonic()
         sockets = [listener.fileno()] if listener is not None else []
-        kept = [sys.executable, "-m", "pipelines.services.keeper", *command, *map(str, sockets)]
+        kept = [sys.executable, "-m", "tasks.core.keeper", *command, *map(str, sockets)]
         if self.log.exists() and self.log.stat().st_size > LONGEST_LOG:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as log:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from tasks.core.errors import UserError
 from tasks.core.measures import Row
 from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.federated.aggregation import Aggregation, PrivateAggregation
 from tasks.federated.charging import account_of, price_of_checks
-from tasks.federated.engines.in_process import InProcess
+from tasks.federated.engine import Training
 from tasks.federated.holdings import Holdings
 from tasks.federated.label_quality import self_label_rows
 from tasks.federated.labelling import Labelling, blanked
@@ -31,8 +30,6 @@ from tasks.federated.price import evaluation_rows, private_rows
 from tasks.federated.rounds import Rounds
 from tasks.federated.scoring import Scorer
 from tasks.federated.secure.total import sums_of
-from tasks.federated.sequential import Sequential
-from tasks.federated.stacked import Stacked
 from tasks.models.artifact import LoadedModel, save_model
 from tasks.models.batches import Encoded, encode_split
 from tasks.models.model import Started, TaskShape
@@ -58,9 +55,12 @@ def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int
     account = account_of(config.federation, config.privacy, prepared.facts["public_size"], config.randomness, config.unit, config.evaluation)
     encoded, told = _examples(config, prepared, started, shape)
     labelling = Labelling.of(config.labels, prepared.split("train")["id"].tolist(), encoded, seed)
-    key = key_of(config.randomness, seed, run.checkpoint)
-    rounds = _rounds(config, account, prepared, population, started, shape, encoded, labelling, seed, key, run)
-    rounds.run()
+    held = encoded if labelling is None else blanked(encoded, labelling)
+    work = Work(started.network, held, config.federation.client, run.device, trained_names(started.network, config.federation.client.freeze), labelling)
+    training = Training(config, inputs, seed, run, len(population.names), started, work)
+    with config.federation.engine.opened(training) as layout:
+        rounds = _rounds(training, layout, account, prepared, population, shape)
+        rounds.run()
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
     save_model(run.folder, started, shape, {"guarantee": "none"} if account is None else account.record(), data)
     check_saved(started.network, run.folder, encoded, run.device)
@@ -84,16 +84,6 @@ def _examples(config: FederateConfig, prepared: PreparedData, started: Started, 
     return encoded, found.rows("texts_reversed")
 
 
-def make_layout(engine: InProcess, work: Work, started: Started) -> Layout:
-    """How cohorts are trained. Raises UserError where the layout is not settled, or does not fit the network."""
-    if engine.layout == "sequential":
-        return Sequential(work)
-    if engine.layout == "stacked":
-        started.model.open_up(started.network)
-        return Stacked(work, engine.chunk)
-    raise UserError("federation.engine.layout: 'auto' was not resolved before the training; write stacked or sequential")
-
-
 def _aggregation(config: FederateConfig, account: Account | None, work: Work, key: int) -> Aggregation:
     """What becomes of contributions. Never sums plainly what an account promises."""
     sums = sums_of(config.federation.secure_aggregation, config.randomness, key)
@@ -104,35 +94,23 @@ def _aggregation(config: FederateConfig, account: Account | None, work: Work, ke
     return PrivateAggregation(config.privacy, account, work.parameters, key, sums)
 
 
-def _rounds(
-    config: FederateConfig,
-    account: Account | None,
-    prepared: PreparedData,
-    population: Population,
-    started: Started,
-    shape: TaskShape,
-    encoded: Encoded,
-    labelling: Labelling | None,
-    seed: int,
-    key: int,
-    run: StepRun,
-) -> Rounds:
-    """``seed`` decides who holds what and whose label is known; who is asked, and noise, the key: the seed, where that is no secret."""
+def _rounds(training: Training, layout: Layout, account: Account | None, prepared: PreparedData, population: Population, shape: TaskShape) -> Rounds:
+    """The rounds. All that is drawn follows from a key, which nodes are not told; what devices hold follows from the seed, which they know."""
+    config, started, work, run = training.config, training.started, training.work, training.run
+    key = key_of(config.randomness, training.seed, run.checkpoint)
     federation = config.federation
-    assert isinstance(federation.engine, InProcess)
-    held = encoded if labelling is None else blanked(encoded, labelling)
-    work = Work(started.network, held, federation.client, run.device, trained_names(started.network, federation.client.freeze), labelling)
     loaded = LoadedModel(started.model, started.encoder, started.network, shape, {})
     size = prepared.facts["public_size"]
     noise = _check_noise(config, size, key)
-    scorer = Scorer(loaded, config.metric, prepared.split("test"), population, config.evaluation, federation.timeline, federation.rounds, seed, noise, size)
+    test, timeline = prepared.split("test"), federation.timeline
+    scorer = Scorer(loaded, config.metric, test, population, config.evaluation, timeline, federation.rounds, training.seed, noise, size)
     if run.device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(run.device)
     return Rounds(
         federation=federation,
         work=work,
-        layout=make_layout(federation.engine, work, started),
-        holdings=Holdings(stream_of(population, prepared.split("train")), encoded.records.numpy(), federation.timeline, seed),
+        layout=layout,
+        holdings=Holdings(stream_of(population, prepared.split("train")), work.encoded.records.numpy(), federation.timeline, training.seed),
         activity=population.activity,
         check=lambda round: scorer.check(round, run.device),
         every=config.evaluation.every,

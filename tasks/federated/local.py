@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tasks.core.errors import UserError
 from tasks.federated.client import Client
 from tasks.federated.jobs import Job, Outcomes
-from tasks.federated.labelling import Labelling, self_labelled
+from tasks.federated.labelling import Labelling
 from tasks.federated.totals import Total
 from tasks.models.batches import Encoded
 
@@ -60,16 +60,12 @@ class Layout(ABC):
     def __init__(self, work: Work) -> None:
         self.work = work
 
+    @abstractmethod
     def train(self, jobs: Sequence[Job], total: Total) -> Outcomes:
         """Train from the weights that ``total`` was begun with, and make each device part of it. The network is left as it was sent.
 
-        Each device labels what has no label before any is trained: all do so with the model as it was sent.
+        Devices label what has no label before any is trained: all do so with the model as it was sent.
         """
-        return self.fit([self_labelled(self.work, job) for job in jobs], total)
-
-    @abstractmethod
-    def fit(self, jobs: Sequence[Job], total: Total) -> Outcomes:
-        """The same for devices all of whose examples have a label."""
 
 
 def trained_names(network: nn.Module, freeze: Sequence[str]) -> tuple[str, ...]:

@@ -160,7 +160,7 @@ class Rounds:
     def _job(self, client: int, number: int) -> Job:
         rows, labelling = self._held.rows(client), self.work.labelling
         usable = rows if labelling is None else labelling.rows(rows, number)
-        return make_job(client, usable, self.federation.client, device_seed(self.seed, number, client))
+        return make_job(client, usable, self.federation.client, device_seed(self.seed, number, client), self._window)
 
     def _weights(self, cohort: Cohort, answered: NDArray[np.bool_]) -> NDArray[np.float64]:
         expected = None if cohort.expected is None else cohort.expected[answered]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from tasks.attacks.attack import compares_pools
 from tasks.core.rules import Facts, Rule
 from tasks.data.rules import task_of
 from tasks.federated.correction import CORRECTIONS, Correction
-from tasks.federated.labels import LABELS, Labels
 from tasks.federated.partition import PARTITIONS, Partition
 from tasks.federated.selection import SELECTIONS, Selection
-from tasks.privacy.rules import private
-from tasks.utility.metric import UTILITY, UtilityMetric
 
+ON_FLOWER = ("flower-simulation", "flower-deployment")
 BY_ACTIVITY = ("activity-proportional", "multinomial", "clustered-by-size", "top-m", "threshold")
 
 
@@ -76,25 +74,14 @@ def _no_treatment(facts: Facts) -> bool:
     return equal and facts.get("federation.selection.kind") in BY_ACTIVITY and not _flat(facts)
 
 
-def _few_labels(facts: Facts) -> bool:
-    """Whether some records have no label."""
-    found = LABELS.members().get(str(facts.get("labels.kind")))
-    return found is not None and issubclass(found, Labels) and not found.complete
+def _on_flower(facts: Facts) -> bool:
+    return facts.get("federation.engine.kind") in ON_FLOWER
 
 
-def _asks_for_labels(facts: Facts) -> bool:
-    """Whether the selection asks devices what a model loses on all that they hold."""
+def asks_before(facts: Facts) -> bool:
+    """Whether devices compute something for the selection before any is trained."""
     found = _selection(facts)
     return found is not None and any(need in ("candidate losses", "gradients") for need in found.needs)
-
-
-def _no_bound(facts: Facts) -> bool:
-    """Whether private checks score what no public number bounds."""
-    first = next(iter(facts.get("utility") or ()), None)
-    member = UTILITY.members().get(str(first.get("kind"))) if isinstance(first, Mapping) else None
-    if not facts.get("evaluation.private") or member is None or not issubclass(member, UtilityMetric):
-        return False
-    return member.record_bounds(facts.get("evaluation.private.most_loss")) is None
 
 
 RULES = (
@@ -181,69 +168,52 @@ RULES = (
         path="claims",
     ),
     Rule(
-        id="FED-40",
-        when=lambda facts: _few_labels(facts) and task_of(facts) not in (None, "intent", "tagging", "joint"),
-        verdict="refuse",
-        sentence="the records of this task have no label that a user could confirm or a device could make: write labels: {kind: given}",
-        source="self-training makes labels of classes (Lee 2013)",
-        path="labels",
-    ),
-    Rule(
-        id="FED-41",
-        when=lambda facts: _few_labels(facts) and _asks_for_labels(facts),
-        verdict="refuse",
-        sentence="this selection asks devices for losses on records whose label nobody confirmed: use one that needs none, or labels: {kind: given}",
-        source="a loss needs a label, and devices have few",
+        id="FED-20",
+        when=lambda facts: _on_flower(facts) and asks_before(facts),
+        verdict="label",
+        sentence="the losses or gradients that this selection asks of devices are computed by the server's process, on its own copy of the records, and "
+        "not by the nodes",
+        source="a node is asked for training alone; cost/queries counts what it would be asked",
         path="federation.selection",
     ),
     Rule(
-        id="FED-42",
-        when=lambda facts: _few_labels(facts) and compares_pools(facts),
+        id="FED-21",
+        when=lambda facts: _on_flower(facts) and facts.get("federation.engine.on_failure") == "complete",
         verdict="label",
-        sentence="attacks score members by labels that training never saw: of unconfirmed records the model may know the text and not the label",
-        source="membership is inferred from the loss on what was trained on (Yeom et al., CSF 2018)",
-        path="attacks",
+        sentence="rounds go on without devices whose node failed, and nobody is weighed anew: updates are smaller and stand for the devices that answered",
+        source="a dropout is treated as not selected and logged; weights made new over those that answered would be biased in silence",
+        path="federation.engine.on_failure",
     ),
     Rule(
-        id="FED-43",
-        when=lambda facts: bool(facts.get("evaluation.private")) and facts.get("data.public_size") is None,
-        verdict="refuse",
-        sentence="private checks ask devices by coins of a public rate: give data.public_size, the public number of devices",
-        source="of a fixed number of devices, one that comes displaces another, and the sums move by two",
-        path="evaluation.private",
-    ),
-    Rule(
-        id="FED-44",
-        when=lambda facts: bool(facts.get("evaluation.private")) and facts.get("federation.timeline.kind", "static") != "static",
-        verdict="refuse",
-        sentence="private checks are of all test records, and windows are cut where everybody's records say: write federation.timeline: {kind: static}",
-        source="derived: cuts at quantiles of private times move with every device",
-        path="evaluation.private",
-    ),
-    Rule(
-        id="FED-45",
-        when=_no_bound,
-        verdict="refuse",
-        sentence="no public number bounds what a record adds to the sums of the first utility metric: put accuracy first, or loss with "
-        "evaluation.private.most_loss",
-        source="the noise of a sum is in proportion to what one user can add to it (Dwork et al., TCC 2006)",
-        path="evaluation.private",
-    ),
-    Rule(
-        id="FED-46",
-        when=lambda facts: bool(facts.get("evaluation.private")) and private(facts),
+        id="FED-22",
+        when=lambda facts: _on_flower(facts) and task_of(facts) == "mlm",
         verdict="label",
-        sentence="epsilon covers the model and its checks, whose scores are of noisy sums; utility at the end, by activity, coverage and costs are measured on "
-        "private records without noise",
-        source="numbers beside them are further releases",
-        path="evaluation.private",
+        sentence="a device draws which tokens it hides by the places of its own texts: other tokens than in-process, equally likely",
+        source="the in-process engine numbers the texts of all devices together, which no device knows",
+        path="federation.engine",
     ),
     Rule(
-        id="FED-47",
-        when=lambda facts: bool(facts.get("evaluation.private")) and not private(facts),
+        id="FED-24",
+        when=lambda facts: _on_flower(facts) and facts.get("labels.kind", "given") != "given",
+        verdict="refuse",
+        sentence="nodes train on the labels of their data: labels that users confirm or devices make are of the in-process engine",
+        source="a node is told of model, local training and windows, and of no labels",
+        path="federation.engine",
+    ),
+    Rule(
+        id="FED-25",
+        when=lambda facts: facts.get("federation.engine.address") is not None,
         verdict="label",
-        sentence="the checks are private and the model is not: privacy/epsilon_evaluation says nothing of what the model gives away",
-        source="a guarantee is of what it composes",
-        path="evaluation.private",
+        sentence="the nodes that were joined hold data of their own: that it is the study's is known by the number of examples of each device alone",
+        source="a server never sees a node's records",
+        path="federation.engine.address",
+    ),
+    Rule(
+        id="FED-26",
+        when=_on_flower,
+        verdict="label",
+        sentence="memory is that of the server's process, and seconds hold messages and the start of processes: costs are not those of the in-process engine",
+        source="Flower's nodes are processes of their own; tests/benchmarks/federated_flower.py measures all of them together",
+        path="federation.engine",
     ),
 )

@@ -73,6 +73,8 @@ def secured(selection: str = "uniform", secure: Values | None = None, **others: 
 
 PRIVATE: Values = {"kind": "dp-sgd"}
 PAGES: Values = {"kind": "mixture", "parts": [{"kind": "wikitext-2"}, {"kind": "bold-wikipedia", "by": "title", "test_share": 0.2}]}
+NODES: Values = {"kind": "flower-simulation"}
+MASKED, CAUSAL = ({"kind": "wikitext-2", "task": task} for task in ("mlm", "lm"))
 AWAY: Values = {"availability": {"kind": "bernoulli"}}
 
 
@@ -158,6 +160,18 @@ CASES: dict[str, tuple[Values, Values]] = {
         {**federated("uniform"), "sweep": {"claims": 1, "seeds": 4}},
         {**federated("uniform"), "sweep": {"claims": 1, "seeds": 5}},
     ),
+    "FED-20": (federated("power-of-choice", engine=NODES), federated("afl", engine=NODES)),
+    "FED-21": (federated("uniform", engine={**NODES, "on_failure": "complete"}), federated("uniform", engine={**NODES, "on_failure": "fail"})),
+    "FED-22": ({**federated("uniform", engine=NODES), "data": MASKED}, {**federated("uniform", engine=NODES), "data": CAUSAL}),
+    "FED-24": (
+        {**federated("uniform", engine=NODES), "labels": {"kind": "self-training"}},
+        {**federated("uniform", engine=NODES), "labels": {"kind": "given"}},
+    ),
+    "FED-25": (
+        federated("uniform", engine={"kind": "flower-deployment", "address": "127.0.0.1:9"}),
+        federated("uniform", engine={"kind": "flower-deployment"}),
+    ),
+    "FED-26": (federated("uniform", engine=NODES), federated("uniform", engine={"kind": "in-process"})),
     "FED-30": (secured("divfl"), secured("participation-history")),
     "FED-31": (secured(engine={"kind": "flower-simulation"}), secured(engine={"kind": "in-process"})),
     "FED-32": (secured(), federated("uniform")),

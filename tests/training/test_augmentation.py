@@ -27,7 +27,8 @@ from tasks.federated.timeline import TIMELINES, Timeline
 from tasks.models.batches import Encoded, encode_split
 from tasks.models.model import MODELS, Started, TaskShape
 from tasks.models.probing import Probe
-from tasks.privacy.sampler import Examples
+from tasks.privacy.privacy import no_privacy
+from tasks.privacy.sampler import Examples, Schedule
 from tasks.privacy.samplers._batches import PoissonBatches
 from tasks.training.augmentation import Augmentation, encode_augmented
 from tasks.training.steps import TrainConfig, train
@@ -117,6 +118,7 @@ def test_a_private_step_draws_at_most_one_example_of_a_record(prepare: Prepare, 
     for step in range(60):
         assert records[other.batches[step]].tolist() == drawn.batches[step].tolist()
         sides |= {int(example) % 2 for example in other.batches[step]}
+    assert isinstance(account.schedule, Schedule)
     assert sides == {0, 1} and isinstance(other.batches, PoissonBatches) and not drawn_twice(records, other.batches, 60)
     assert drawn_twice(records, PoissonBatches(Examples(torch.arange(len(records))), account.schedule, 5), 60)
 
@@ -218,6 +220,9 @@ def test_devices_that_augment_even_out_what_was_planted(biased: PreparedData, ne
             model=MODELS.parse(LINEAR),
             federation=Federation.model_validate(federation),
             labels=SOURCES.parse({"kind": "given"}),
+            privacy=no_privacy(),
+            randomness="reproducible",
+            unit="device",
             evaluation=EVALUATIONS.parse({"kind": "central", "every": 12}),
             metric={"kind": "accuracy"},
         )

@@ -16,6 +16,7 @@ from torch import Tensor
 from tasks.core.step import StepRun
 from tasks.privacy.clip_rules.flat import Flat
 from tasks.privacy.engine import ENGINES, Engine
+from tasks.privacy.sampler import Schedule
 from tasks.training.noising import NoiseSource
 from tasks.training.private_gradient import physical_batch
 from tasks.training.steps import train
@@ -92,6 +93,7 @@ def leaking(made: Begun, fault: str) -> Begun:
     elif fault == "multipliers":
         gradient = replace(gradient, multipliers=tuple(value * count / 120 for value in gradient.multipliers))
     elif fault == "account":
+        assert isinstance(account.schedule, Schedule)
         account = replace(account, schedule=replace(account.schedule, public_size=count))
     else:
         gradient = replace(gradient, key=gradient.key + count)

@@ -69,9 +69,10 @@ class Server:
         """(D,) the sum over the devices whose vectors arrived. Raises TooFewDevices."""
         answering = {answer.sender for answer in answers}
         self._check("unmasked", {name: others & answering for name, others in self._graph.items()})
-        plus: list[bytes] = []
-        minus = [self._secret(name, {answer.sender: answer.self_masks for answer in answers}) for name in sorted(self._arrived)]
+        self_masks = {answer.sender: answer.self_masks for answer in answers}
         keys = {answer.sender: answer.masking_keys for answer in answers}
+        plus: list[bytes] = []
+        minus = [self._secret(name, self_masks) for name in sorted(self._arrived)]
         for name in sorted({*self._graph} - self._arrived):
             masking = KeyPair(self._secret(name, keys))
             if masking.public != self._keys[name].masking:

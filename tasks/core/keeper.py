@@ -1,6 +1,6 @@
-"""The process between the supervisor and one service: it ends the service when the supervisor ends, however that ends.
+"""The process between a program and a service that it started: it ends the service when the program ends, however that ends.
 
-Run as ``python -m pipelines.services.keeper COMMAND...`` in a process group of its own, with a pipe of the supervisor as its input: a pipe
+Run as ``python -m tasks.core.keeper COMMAND...`` in a process group of its own, with a pipe of the program as its input: a pipe
 ends with the process that holds its other end, even with one that is killed.
 """
 

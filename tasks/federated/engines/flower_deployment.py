@@ -1,0 +1,60 @@
+"""Devices on Flower's SuperNodes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, model_validator
+
+from tasks.core.component import unkeyed
+from tasks.core.errors import UserError
+from tasks.federated.engine import Training
+from tasks.federated.engines._flower import FlowerEngine
+
+if TYPE_CHECKING:
+    from tasks.federated.local import Layout
+
+SECRET = "ASSAY_SUPEREXEC_SECRET_FILE"  # noqa: S105 - the name of a variable that names a file
+"""The environment's name for the file with the SuperLink's SuperExec secret."""
+
+
+class FlowerDeployment(FlowerEngine):
+    """Devices live on SuperNodes, reached through a SuperLink over TLS.
+
+    Without an ``address`` both run on loopback for as long as the training. A SuperNode runs a process for each message, of seconds, so it gets one
+    message a round, for all its devices in the cohort. ``infra/flower.md`` says how a team runs it.
+    """
+
+    kind: Literal["flower-deployment"]
+    nodes: int = Field(default=2, ge=1, le=10_000, description="SuperNodes; node p serves the devices d with p = d mod nodes.")
+    address: str | None = unkeyed(default=None, pattern=r"^[^\s:/]+:\d{1,5}$", description="host:port of a SuperLink to join; without it, one on loopback.")
+    root_certificates: Path | None = unkeyed(default=None, description="PEM file that the joined SuperLink's certificate is checked with.")
+
+    @model_validator(mode="after")
+    def _joins(self) -> FlowerDeployment:
+        if (self.address is None) != (self.root_certificates is None):
+            raise ValueError("address and root_certificates belong together: a SuperLink is joined over TLS, and one on loopback makes its own certificates")
+        return self
+
+    @contextmanager
+    def opened(self, training: Training) -> Iterator[Layout]:
+        """See Engine."""
+        from tasks.federated.flower.deployment import deployed, joined
+        from tasks.federated.flower.superlink import SuperLink
+
+        if self.address is None or self.root_certificates is None:
+            nodes = min(self.nodes, training.devices)
+            with deployed(training.run.checkpoint / "flower", training.inputs, nodes, training.run.device, self.timeout_seconds) as fleet:
+                yield self.over(training, fleet)
+            return
+        named = os.environ.get(SECRET)
+        try:
+            secret, authority = Path(named).read_bytes() if named else None, self.root_certificates.read_bytes()
+        except OSError as error:
+            raise UserError(f"federation.engine: {error.filename} cannot be read ({error.strerror})") from error
+        with joined(SuperLink(self.address, authority, secret), self.nodes, self.timeout_seconds) as fleet:
+            yield self.over(training, fleet)
