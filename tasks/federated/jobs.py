@@ -49,7 +49,7 @@ class Job:
     @cached_property
     def examples(self) -> int:
         """Examples trained on, repeats counted."""
-        whole, rest = divmod(self.steps, -(-len(self.rows) // self.batch_size))
+        whole, rest = divmod(self.steps, max(1, -(-len(self.rows) // self.batch_size)))
         return whole * len(self.rows) + min(rest * self.batch_size, len(self.rows))
 
     def batches(self) -> Iterator[Tensor]:
@@ -69,7 +69,8 @@ class Outcomes:
     """What devices report beside their updates, in the order of the jobs.
 
     Args:
-        mean_loss, rms_loss: (m,) mean, and root of the mean square, of the losses of the examples as they were trained on; NaN of a device that failed.
+        mean_loss, rms_loss: (m,) mean, and root of the mean square, of the losses of the examples as they were trained on; NaN of a device that failed or
+            trained on nothing.
         answered: (m,) whether a device's contribution arrived.
     """
 
@@ -80,7 +81,7 @@ class Outcomes:
     @staticmethod
     def of(total: Sequence[float], squares: Sequence[float], jobs: Sequence[Job]) -> Outcomes:
         """From sums of losses and of their squares, of devices that all answered."""
-        count = np.maximum(1, np.array([job.examples for job in jobs], dtype=np.float64))
+        count = np.array([job.examples or np.nan for job in jobs], dtype=np.float64)
         means, roots = np.asarray(total, dtype=np.float64) / count, np.sqrt(np.asarray(squares, dtype=np.float64) / count)
         return Outcomes(means, roots, np.ones(len(jobs), dtype=np.bool_))
 
