@@ -33,6 +33,7 @@ def train(graph: Graph, study: FlSelectionStudy, seed: int, label: str, imported
     config = FederateConfig(
         model=study.model,
         federation=study.federation,
+        labels=study.labels,
         privacy=study.privacy,
         randomness=study.randomness,
         unit=study.partition.unit,
@@ -54,7 +55,8 @@ def _population(graph: Graph, study: FlSelectionStudy, seed: int, label: str, da
 def _strata(graph: Graph, study: FlSelectionStudy, seed: int, label: str, data: Node, model: Node) -> Node:
     predicted = graph.add(PREDICT, PredictConfig(split="test"), {"model": model, "data": data}, None, f"predict test {label}")
     inputs = {"predictions": predicted, "population": _population(graph, study, seed, label, data)}
-    return graph.add(STRATA, StrataConfig(metrics=study.utility, evaluation=study.evaluation), inputs, seed, f"utility by activity {label}")
+    config = StrataConfig(metrics=study.utility, evaluation=study.evaluation, timeline=study.federation.timeline)
+    return graph.add(STRATA, config, inputs, seed, f"utility by activity {label}")
 
 
 def _catch_up(graph: Graph, study: FlSelectionStudy, seed: int, label: str, imported: Mapping[str, Node], model: Node) -> Node:

@@ -14,6 +14,7 @@ from tasks.data.dataset import DATASETS, Dataset
 from tasks.federated.charging import account_of
 from tasks.federated.evaluation import EVALUATIONS, Evaluation
 from tasks.federated.federation import Federation
+from tasks.federated.labels import LABELS, Labels
 from tasks.federated.partition import PARTITIONS, Partition
 from tasks.models.model import MODELS, Model
 from tasks.privacy.account import Account
@@ -40,12 +41,19 @@ FEDERATED = (
     "federated/area_under_curve",
 )
 TO_TARGET = ("federated/rounds_to_target", "federated/uploaded_mib_to_target")
+OF_SELF_TRAINING = ("federated/self_labelled", "federated/self_label_accuracy")
 OF_WINDOWS = ("federated/average_performance", "federated/forgetting", "federated/backward_transfer")
 
 
 def _default_evaluation(fields: Mapping[str, Any]) -> Evaluation:
     found = EVALUATIONS.parse({"kind": "central"})
     assert isinstance(found, Evaluation)
+    return found
+
+
+def _given_labels() -> Labels:
+    found = LABELS.parse({"kind": "given"})
+    assert isinstance(found, Labels)
     return found
 
 
@@ -62,6 +70,9 @@ class FlSelectionStudy(Study):
     kind: Literal["fl-selection"]
     data: Annotated[Dataset, OneOf(DATASETS)] = Field(description="The examples.")
     partition: Annotated[Partition, OneOf(PARTITIONS)] = Field(description="Which device holds which record.")
+    labels: Annotated[Labels, OneOf(LABELS)] = Field(
+        default_factory=_given_labels, description="given: those of the data; confirmed: few; self-training: few, and those that devices make."
+    )
     model: Annotated[Model, OneOf(MODELS)] = Field(description="The architecture and its tokenizer.")
     privacy: Annotated[Privacy, OneOf(PRIVACY)] = Field(
         default_factory=no_privacy, description="The privacy mechanism of what devices send; none trains without a guarantee."
@@ -112,11 +123,14 @@ class FlSelectionStudy(Study):
         found += TO_TARGET if self.evaluation.target is not None else ()
         found += OF_WINDOWS if self.federation.timeline.windowed else ()
         found += ["federated/rounds_to_catch_up"] if self.has_reference else []
+        found += ("federated/erased_devices",) if self.federation.timeline.erases else ()
+        found += ("privacy/epsilon_evaluation",) if getattr(self.evaluation, "private", None) is not None else ()
+        found += OF_SELF_TRAINING if self.labels.least_confidence is not None else ()
         return (*found, *COSTS)
 
     def account(self) -> Account | None:
         """What a trial spends. Its first time may take seconds."""
-        return account_of(self.federation, self.privacy, self.data.public_size, self.randomness, self.partition.unit)
+        return account_of(self.federation, self.privacy, self.data.public_size, self.randomness, self.partition.unit, self.evaluation)
 
     def guarantee(self) -> str:
         """That of the mechanism."""

@@ -44,6 +44,10 @@ class Costs:
         self.downloads += asked
         self.uploads += answered
 
+    def labelled(self, tokens: int) -> None:
+        """A round: tokens of examples that devices labelled themselves. They are trained on as if every label was kept."""
+        self.extra_flops += FORWARD * self.weights * tokens
+
     def aggregated(self, up: int, down: int, answered: int) -> None:
         """A round of secure aggregation: all bytes that devices sent for it, the vectors of those that answered among them, and got for it."""
         self.secured.append(up - answered * self.bytes_per_upload)

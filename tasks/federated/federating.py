@@ -17,14 +17,17 @@ from tasks.core.measures import Row
 from tasks.core.step import StepRun
 from tasks.data.prepared import PreparedData
 from tasks.federated.aggregation import Aggregation, PrivateAggregation
-from tasks.federated.charging import account_of
+from tasks.federated.charging import account_of, price_of_checks
 from tasks.federated.engine import Training
 from tasks.federated.holdings import Holdings
+from tasks.federated.label_quality import self_label_rows
+from tasks.federated.labelling import Labelling, blanked
 from tasks.federated.local import Layout, Work, trained_names
-from tasks.federated.measuring import federated_measures
+from tasks.federated.measuring import erased_rows, federated_measures
+from tasks.federated.noisy_sums import NoisySums
 from tasks.federated.partitioning import dealt_by, stream_of
 from tasks.federated.population import Population
-from tasks.federated.price import private_rows
+from tasks.federated.price import evaluation_rows, private_rows
 from tasks.federated.rounds import Rounds
 from tasks.federated.scoring import Scorer
 from tasks.federated.secure.total import sums_of
@@ -52,12 +55,14 @@ def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int
     rounds, started, account = training.rounds, training.started, training.account
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
     save_model(run.folder, started, training.shape, {"guarantee": "none"} if account is None else account.record(), data)
-    check_saved(started.network, run.folder, rounds.work.encoded, run.device)
+    check_saved(started.network, run.folder, training.encoded, run.device)
     secret = account is not None and account.randomness == "secret"
     _write_log(rounds, run.folder, secret)
     measures = federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device, secret)
     private = private_rows(config, account, population) if account is not None else ()
-    replace(measures, rows=(*measures.rows, *training.told, *private)).save(run.folder)
+    labels = self_label_rows(rounds.work, training.encoded, population.train, seed)
+    left, checks = erased_rows(config.federation.timeline, population, seed), evaluation_rows(config, prepared.facts["public_size"])
+    replace(measures, rows=(*measures.rows, *training.told, *labels, *left, *checks, *private)).save(run.folder)
     environment = {"device": run.device, "precision": "fp32", "torch": torch.__version__, "machine": platform.machine()}
     (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
 
@@ -71,6 +76,7 @@ class Begun:
         started: its model.
         shape: what the model answers.
         account: what it spends; None without privacy.
+        encoded: the training examples with the labels of the data, some of which devices may not know.
         told: rows on its examples.
     """
 
@@ -78,6 +84,7 @@ class Begun:
     started: Started
     shape: TaskShape
     account: Account | None
+    encoded: Encoded
     told: tuple[Row, ...]
 
 
@@ -87,12 +94,14 @@ def begun(config: FederateConfig, inputs: Mapping[str, Path], prepared: Prepared
     shape = TaskShape(prepared.task, prepared.labels, prepared.slots)
     started = config.model.start(shape, inputs, seed)
     started.network.to(run.device)
-    account = account_of(config.federation, config.privacy, prepared.facts["public_size"], config.randomness, config.unit)
+    account = account_of(config.federation, config.privacy, prepared.facts["public_size"], config.randomness, config.unit, config.evaluation)
     encoded, told = _examples(config, prepared, started, shape)
-    work = Work(started.network, encoded, config.federation.client, run.device, trained_names(started.network, config.federation.client.freeze))
+    labelling = Labelling.of(config.labels, prepared.split("train")["id"].tolist(), encoded, seed)
+    held = encoded if labelling is None else blanked(encoded, labelling)
+    work = Work(started.network, held, config.federation.client, run.device, trained_names(started.network, config.federation.client.freeze), labelling)
     training = Training(config, inputs, seed, run, len(population.names), started, work)
     with config.federation.engine.opened(training) as layout:
-        yield Begun(_rounds(training, layout, account, prepared, population, shape), started, shape, account, told)
+        yield Begun(_rounds(training, layout, account, prepared, population, shape), started, shape, account, encoded, told)
 
 
 def _examples(config: FederateConfig, prepared: PreparedData, started: Started, shape: TaskShape) -> tuple[Encoded, tuple[Row, ...]]:
@@ -120,7 +129,10 @@ def _rounds(training: Training, layout: Layout, account: Account | None, prepare
     key = key_of(config.randomness, training.seed, run.checkpoint)
     federation = config.federation
     loaded = LoadedModel(started.model, started.encoder, started.network, shape, {})
-    scorer = Scorer(loaded, config.metric, prepared.split("test"), population, config.evaluation, federation.timeline.window_count)
+    size = prepared.facts["public_size"]
+    noise = _check_noise(config, size, key)
+    test, timeline = prepared.split("test"), federation.timeline
+    scorer = Scorer(loaded, config.metric, test, population, config.evaluation, timeline, federation.rounds, training.seed, noise, size)
     if run.device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(run.device)
     return Rounds(
@@ -138,6 +150,17 @@ def _rounds(training: Training, layout: Layout, account: Account | None, prepare
         aggregation=_aggregation(config, account, work, key),
         public_records=getattr(config.privacy, "public_records", None),
     )
+
+
+def _check_noise(config: FederateConfig, public_size: int | None, key: int) -> NoisySums | None:
+    """The noise on what devices hand over at checks, where it is asked for."""
+    price, block = price_of_checks(config.federation, config.evaluation, public_size), getattr(config.evaluation, "private", None)
+    if block is None:
+        return None
+    bounds = config.metric.record_bounds(block.most_loss)
+    if price is None or bounds is None:
+        raise TypeError("private checks need the public number of devices, and a metric whose sums have public bounds")
+    return NoisySums(bounds, block.most_records, price.noise_multiplier, key)
 
 
 def _write_log(rounds: Rounds, folder: Path, secret: bool) -> None:

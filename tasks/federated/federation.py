@@ -50,6 +50,11 @@ class Federation(BaseModel):
         rates = None if largest is None else self.selection.public_rates(np.array([largest]), self.cohort_size, public_size)
         return 1.0 if rates is None else float(rates[0])
 
+    def is_checked(self, done: int, every: int) -> bool:
+        """Whether the model is scored after so many rounds."""
+        last = done == self.rounds or self.timeline.window_of_round(done, self.rounds) != self.timeline.window_of_round(done - 1, self.rounds)
+        return last or done % every == 0
+
     @model_validator(mode="after")
     def _rounds_for_windows(self) -> Federation:
         if self.timeline.window_count > max(1, self.rounds):

@@ -25,7 +25,7 @@ class Job:
         epochs, batch_size, most_steps: see Client.
         seed: of the device in this round: it decides the order of examples and dropout.
         weight: what its update is multiplied with; 0 until the cohort is known.
-        window: what it holds is that of this window.
+        window, round: what it holds is that of this window, and it is asked in this round.
     """
 
     client: int
@@ -36,6 +36,7 @@ class Job:
     seed: int
     weight: float = 0.0
     window: int = 0
+    round: int = 0
 
     def weighted(self, weight: float) -> Job:
         """The same job with its weight."""
@@ -49,7 +50,7 @@ class Job:
     @cached_property
     def examples(self) -> int:
         """Examples trained on, repeats counted."""
-        whole, rest = divmod(self.steps, -(-len(self.rows) // self.batch_size))
+        whole, rest = divmod(self.steps, max(1, -(-len(self.rows) // self.batch_size)))
         return whole * len(self.rows) + min(rest * self.batch_size, len(self.rows))
 
     def batches(self) -> Iterator[Tensor]:
@@ -69,7 +70,8 @@ class Outcomes:
     """What devices report beside their updates, in the order of the jobs.
 
     Args:
-        mean_loss, rms_loss: (m,) mean, and root of the mean square, of the losses of the examples as they were trained on; NaN of a device that failed.
+        mean_loss, rms_loss: (m,) mean, and root of the mean square, of the losses of the examples as they were trained on; NaN of a device that failed or
+            trained on nothing.
         answered: (m,) whether a device's contribution arrived.
     """
 
@@ -80,7 +82,7 @@ class Outcomes:
     @staticmethod
     def of(total: Sequence[float], squares: Sequence[float], jobs: Sequence[Job]) -> Outcomes:
         """From sums of losses and of their squares, of devices that all answered."""
-        count = np.maximum(1, np.array([job.examples for job in jobs], dtype=np.float64))
+        count = np.array([job.examples or np.nan for job in jobs], dtype=np.float64)
         means, roots = np.asarray(total, dtype=np.float64) / count, np.sqrt(np.asarray(squares, dtype=np.float64) / count)
         return Outcomes(means, roots, np.ones(len(jobs), dtype=np.bool_))
 
@@ -90,6 +92,6 @@ def device_seed(seed: int, round: int, client: int) -> int:
     return derive(seed, "device", round, client)
 
 
-def make_job(client: int, rows: NDArray[np.int64], block: Client, seed: int, window: int = 0) -> Job:
+def make_job(client: int, rows: NDArray[np.int64], block: Client, seed: int, window: int = 0, round: int = 0) -> Job:
     """The job of a device that holds some examples."""
-    return Job(client, rows, block.epochs, block.batch_size, block.steps(len(rows)), seed, window=window)
+    return Job(client, rows, block.epochs, block.batch_size, block.steps(len(rows)), seed, window=window, round=round)

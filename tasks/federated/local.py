@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tasks.core.errors import UserError
 from tasks.federated.client import Client
 from tasks.federated.jobs import Job, Outcomes
+from tasks.federated.labelling import Labelling
 from tasks.federated.totals import Total
 from tasks.models.batches import Encoded
 
@@ -23,10 +24,11 @@ class Work:
 
     Args:
         network: on its device; its trained weights are the model of the server between rounds.
-        encoded: all training examples.
+        encoded: all training examples; where devices label some of them, a copy of their own.
         client: how devices train.
         device: where.
         trained: names of the weights that devices change.
+        labelling: which examples have a label; None: all.
     """
 
     network: nn.Module
@@ -34,6 +36,7 @@ class Work:
     client: Client
     device: str
     trained: tuple[str, ...]
+    labelling: Labelling | None = None
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -59,7 +62,10 @@ class Layout(ABC):
 
     @abstractmethod
     def train(self, jobs: Sequence[Job], total: Total) -> Outcomes:
-        """Train from the weights that ``total`` was begun with, and make each device part of it. The network is left as it was sent."""
+        """Train from the weights that ``total`` was begun with, and make each device part of it. The network is left as it was sent.
+
+        Devices label what has no label before any is trained: all do so with the model as it was sent.
+        """
 
 
 def trained_names(network: nn.Module, freeze: Sequence[str]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ class RoundLog:
         expected: expected draws given who was available, NaN where not known.
         weight: what its update was multiplied with, 0 where it was not used.
         activity: records it held.
-        examples, steps: trained on, local steps.
+        examples, steps: given to train on, local steps; where devices label examples themselves, they leave some of them.
         mean_loss, rms_loss: of the examples as it trained on them, NaN where it did not answer.
         seconds: how long it took, simulated.
     """

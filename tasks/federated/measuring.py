@@ -18,6 +18,7 @@ from tasks.federated.participation import coverage, effective_cohort_size, parti
 from tasks.federated.population import Population
 from tasks.federated.rounds import Rounds
 from tasks.federated.scoring import ALL, Score
+from tasks.federated.timeline import Timeline
 from tasks.utility.metric import UtilityMetric
 
 
@@ -95,6 +96,14 @@ def _participation(rounds: Rounds, population: Population, partition: str) -> It
     if limit is not None and used:
         capped = np.concatenate(used) >= limit / rounds.federation.cohort_size * (1 - 1e-12)
         yield _row("capped_weights", float(capped.mean()), "none", n=len(capped), **share)
+
+
+def erased_rows(timeline: Timeline, population: Population, seed: int) -> tuple[Row, ...]:
+    """How many devices had left for good by the end, where they may."""
+    if not timeline.erases:
+        return ()
+    gone = timeline.erased(len(population.names), timeline.window_count - 1, seed)
+    return (_row("erased_devices", float(gone.sum()), "none", {"windows": str(timeline.window_count)}, n=len(gone), lowest=0),)
 
 
 def _course(course: Course, evaluation: Evaluation, rounds: Rounds, secret: bool) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.core.measures import Row
+from tasks.federated.charging import price_of_checks
 from tasks.federated.population import Population
 from tasks.privacy.account import Account, rounded_up
 from tasks.privacy.accounts import together
@@ -24,6 +25,22 @@ NOT_RELEASED = "personalised, not for release"
 def private_rows(config: FederateConfig, account: Account, population: Population) -> tuple[Row, ...]:
     """The account with its conditions, then rates and epsilons by decile, where devices differ in them."""
     return (*account_rows(account), *_deciles(config, account, population))
+
+
+def evaluation_rows(config: FederateConfig, public_size: int | None) -> tuple[Row, ...]:
+    """What private checks cost by themselves, whether or not the model is private."""
+    price = price_of_checks(config.federation, config.evaluation, public_size)
+    if price is None:
+        return ()
+    conditions = {
+        "unit": config.unit,
+        "adjacency": "add-remove",
+        "delta": rounded_up(price.delta),
+        "accountant": "pld",
+        "status": "guarantee" if config.randomness == "secret" else "simulated",
+        "covers": "the checks alone; not the model, nor what is measured at the end",
+    }
+    return (Row(name="privacy/epsilon_evaluation", value=price.epsilon, direction="lower", lowest=0, conditions=conditions),)
 
 
 def _deciles(config: FederateConfig, account: Account, population: Population) -> Iterator[Row]:

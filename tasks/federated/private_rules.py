@@ -162,7 +162,7 @@ RULES = (
     ),
     Rule(
         id="FED-53",
-        when=_private,
+        when=lambda facts: _private(facts) and not facts.get("evaluation.private"),
         verdict="label",
         sentence="epsilon covers the model alone: checks, utility by activity, coverage and costs are measured on private records without noise",
         source="numbers beside the model are further releases",
@@ -185,5 +185,13 @@ RULES = (
         "what one at activity_cap does",
         source="a lower bound on the epsilon of any device is one on the supremum, and far from it where that device is seldom asked",
         path="attacks",
+    ),
+    Rule(
+        id="FED-56",
+        when=lambda facts: _private(facts) and facts.get("partition.kind") == "natural" and facts.get("partition.devices") is not None,
+        verdict="refuse",
+        sentence="partition.devices keeps the people with the smallest coins, so that another takes the place of one who leaves: leave it out",
+        source="derived: one person more or less then changes two devices",
+        path="partition.devices",
     ),
 )

@@ -151,7 +151,7 @@ class Rounds:
             self.progress.round += 1
             self.progress.seconds += time.monotonic() - began
             self.progress.peak_memory_mib = max(self.progress.peak_memory_mib, peak_memory_mib(self.work.device))
-            if self._is_checked(self.progress.round):
+            if self.federation.is_checked(self.progress.round, self.every):
                 self._tell(self.check(self.progress.round))
             self._say()
             if time.monotonic() - saved >= self.checkpoint_seconds:
@@ -210,7 +210,9 @@ class Rounds:
         return View(number, self._held.activity, available, self.log.history, asking, size, public)
 
     def _job(self, client: int, number: int) -> Job:
-        return make_job(client, self._held.rows(client), self.federation.client, device_seed(self.seed, number, client), self._window)
+        rows, labelling = self._held.rows(client), self.work.labelling
+        usable = rows if labelling is None else labelling.rows(rows, number)
+        return make_job(client, usable, self.federation.client, device_seed(self.seed, number, client), self._window, number)
 
     def weights(self, cohort: Cohort, answered: NDArray[np.bool_]) -> NDArray[np.float64]:
         """What the update of each is multiplied with that is used."""
@@ -232,6 +234,9 @@ class Rounds:
         lengths = self.work.encoded.lengths
         tokens = sum(int(lengths[torch.from_numpy(job.rows)].sum()) * job.examples // max(1, len(job.rows)) for job in jobs)
         self.costs.trained(tokens, len(jobs), answered)
+        labelling = self.work.labelling
+        if labelling is not None:
+            self.costs.labelled(sum(int(lengths[torch.from_numpy(labelling.open(job.rows))].sum()) for job in jobs))
         if total.exchanged is not None:
             self.costs.aggregated(*total.exchanged, answered)
         held = sum(tensor.numel() * tensor.element_size() for tensor in self.server.values())
@@ -252,11 +257,6 @@ class Rounds:
             rms_loss=losses[1],
             seconds=drawn.took,
         )
-
-    def _is_checked(self, done: int) -> bool:
-        timeline, rounds = self.federation.timeline, self.federation.rounds
-        last = done == rounds or timeline.window_of_round(done, rounds) != timeline.window_of_round(done - 1, rounds)
-        return last or done % self.every == 0
 
     def _tell(self, scores: list[Score]) -> None:
         self.progress.scores += scores

@@ -78,7 +78,7 @@ def _on_flower(facts: Facts) -> bool:
     return facts.get("federation.engine.kind") in ON_FLOWER
 
 
-def _asks_before(facts: Facts) -> bool:
+def asks_before(facts: Facts) -> bool:
     """Whether devices compute something for the selection before any is trained."""
     found = _selection(facts)
     return found is not None and any(need in ("candidate losses", "gradients") for need in found.needs)
@@ -169,7 +169,7 @@ RULES = (
     ),
     Rule(
         id="FED-20",
-        when=lambda facts: _on_flower(facts) and _asks_before(facts),
+        when=lambda facts: _on_flower(facts) and asks_before(facts),
         verdict="label",
         sentence="the losses or gradients that this selection asks of devices are computed by the server's process, on its own copy of the records, and "
         "not by the nodes",
@@ -190,14 +190,6 @@ RULES = (
         verdict="label",
         sentence="a device draws which tokens it hides by the places of its own texts: other tokens than in-process, equally likely",
         source="the in-process engine numbers the texts of all devices together, which no device knows",
-        path="federation.engine",
-    ),
-    Rule(
-        id="FED-24",
-        when=lambda facts: _on_flower(facts) and facts.get("labels.kind", "given") != "given",
-        verdict="refuse",
-        sentence="nodes train on the labels of their data: labels that users confirm or devices make are of the in-process engine",
-        source="a node is told of model, local training and windows, and of no labels",
         path="federation.engine",
     ),
     Rule(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tasks.core.seeds import torch_seeded
 from tasks.federated.jobs import Job, Outcomes
+from tasks.federated.labelling import self_labelled
 from tasks.federated.local import Layout
 from tasks.federated.totals import Total
 from tasks.models.batches import network_inputs
@@ -20,6 +21,7 @@ class Sequential(Layout):
 
     def train(self, jobs: Sequence[Job], total: Total) -> Outcomes:
         """See Layout."""
+        jobs = [self_labelled(self.work, job) for job in jobs]
         weights: list[Tensor] = list(self.work.parameters.values())
         losses, squares = [], []
         self.work.network.train()

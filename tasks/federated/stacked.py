@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tasks.core.seeds import derive, torch_seeded
 from tasks.federated.jobs import Job, Outcomes
+from tasks.federated.labelling import self_labelled
 from tasks.federated.local import Layout, Work
 from tasks.federated.totals import Total
 from tasks.training.stacking import Stack, StackedGradient, padded
@@ -29,6 +30,7 @@ class Stacked(Layout):
 
     def train(self, jobs: Sequence[Job], total: Total) -> Outcomes:
         """See Layout."""
+        jobs = [self_labelled(self.work, job) for job in jobs]
         sent = dict(zip(self.work.trained, total.sent, strict=True))
         order = sorted(range(len(jobs)), key=lambda place: (-jobs[place].steps, jobs[place].client))
         sums = torch.zeros(len(jobs), 2)

@@ -11,6 +11,7 @@ from tasks.core.step import Step, StepConfig, StepRun
 from tasks.federated.charging import charge
 from tasks.federated.evaluation import EVALUATIONS, Evaluation
 from tasks.federated.federation import Federation
+from tasks.federated.labels import LABELS, Labels
 from tasks.federated.partition import PARTITIONS, Partition, Unit
 from tasks.federated.timeline import TIMELINES, Timeline
 from tasks.models.model import MODELS, Model
@@ -42,6 +43,7 @@ class FederateConfig(StepConfig):
 
     model: Annotated[Model, OneOf(MODELS)]
     federation: Federation
+    labels: Annotated[Labels, OneOf(LABELS)]
     privacy: Annotated[Privacy, OneOf(PRIVACY)]
     randomness: Literal["reproducible", "secret"]
     unit: Unit
@@ -58,17 +60,18 @@ def federate(config: FederateConfig, inputs: Mapping[str, Path], seed: int, run:
 
 
 class StrataConfig(StepConfig):
-    """Which metrics are looked at by activity, and whether each device scores its own records."""
+    """Which metrics are looked at by activity, whether each device scores its own records, and who left before the end."""
 
     metrics: tuple[Annotated[UtilityMetric, OneOf(UTILITY)], ...]
     evaluation: Annotated[Evaluation, OneOf(EVALUATIONS)]
+    timeline: Annotated[Timeline, OneOf(TIMELINES)]
 
 
 def strata(config: StrataConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
     """Utility by decile of activity, from ``predictions`` of the test records and the ``population``."""
     from tasks.federated.strata import strata_measures
 
-    strata_measures(config.metrics, config.evaluation, inputs["predictions"], inputs["population"], seed).save(run.folder)
+    strata_measures(config, inputs["predictions"], inputs["population"], seed).save(run.folder)
 
 
 class CatchUpConfig(StepConfig):

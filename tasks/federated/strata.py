@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,60 +14,82 @@ from numpy.typing import NDArray
 from tasks.core.bootstrap import clustered_interval
 from tasks.core.measures import Measures, Row
 from tasks.core.seeds import numpy_generator
-from tasks.federated.evaluation import Evaluation
 from tasks.federated.evaluations.federated import Federated
 from tasks.federated.partitioning import dealt_by
 from tasks.federated.population import Population
 from tasks.federated.scoring import device_scores
 from tasks.utility.metric import Scored, UtilityMetric
 
+if TYPE_CHECKING:
+    from tasks.federated.steps import StrataConfig
+
 DECILES = range(1, 11)
 FEWEST_DEVICES = 5
 
 
-def strata_measures(metrics: Sequence[UtilityMetric], evaluation: Evaluation, predicted: Path, population: Path, seed: int) -> Measures:
+def strata_measures(config: StrataConfig, predicted: Path, population: Path, seed: int) -> Measures:
     """For each metric its value on the test records of each decile of devices by activity (10 is the most active), with an interval over devices;
     nothing where all devices are equally active.
 
-    Where devices hold the test data, also the mean and the lowest or highest decile of the devices' own scores.
+    Where devices hold the test data, also the mean and the lowest or highest decile of the devices' own scores. Devices that were erased are in
+    none of these: the model's value on their records stands apart.
     """
     facts = json.loads((predicted / "predictions.json").read_text())
     records = pd.read_parquet(predicted / "predictions.parquet")
     there = Population.load(population)
-    by_device = isinstance(evaluation, Federated)
+    gone = config.timeline.erased(len(there.names), config.timeline.window_count - 1, seed)
+    left = (there.test >= 0) & gone[there.test]
     rows: list[Row] = []
-    for metric in metrics:
+    for metric in config.metrics:
         if facts["task"] not in metric.tasks or not metric.of_predictions:
             continue
         scored = metric.score(records)
         common = {"direction": metric.direction, "lowest": metric.lowest, "highest": metric.highest}
         conditions = {"data": facts["data"], "split": facts["split"], "partition": dealt_by(population)}
         if np.ptp(there.activity) > 1:  # where all devices hold as many records none is light
-            rows += _by_decile(metric, scored, there, common, conditions, seed)
-        if by_device:
-            rows += _of_devices(metric, scored, there, common, conditions, seed)
+            decile = np.where((there.test >= 0) & ~left, there.deciles()[there.test], 0)
+            strata = {f"decile_{number}": np.flatnonzero(decile == number) for number in DECILES}
+            rows += [_stratum(metric, scored, there, word, places, common, conditions, seed) for word, places in strata.items()]
+        if config.timeline.erases:
+            rows.append(_stratum(metric, scored, there, "erased", np.flatnonzero(left), common, conditions, seed))
+        if isinstance(config.evaluation, Federated):
+            rows += _of_devices(metric, scored, there, np.flatnonzero(~left), common, conditions, seed)
     return Measures(tuple(rows))
 
 
-def _by_decile(metric: UtilityMetric, scored: Scored, there: Population, common: dict[str, Any], conditions: dict[str, str], seed: int) -> Iterator[Row]:
-    decile = np.where(there.test >= 0, there.deciles()[there.test], 0)
-    for number in DECILES:
-        places = np.flatnonzero(decile == number)
-        name = metric.metric("utility", f"decile_{number}")
-        devices = len(np.unique(there.test[places]))
-        shown = {**common, "name": name, "n": len(places), "conditions": conditions}
-        if devices < FEWEST_DEVICES or len(places) < metric.minimum_items:
-            reason = f"{len(places)} test records of {devices} devices; {metric.minimum_items} of {FEWEST_DEVICES} are needed"
-            yield Row(value=None, status="insufficient_evidence", reason=reason, **shown)
-            continue
-        sums = scored.sums[places]
-        value = float(scored.statistic(sums.sum(axis=0, keepdims=True))[0])
-        yield _row(value, clustered_interval(sums, scored.statistic, there.test[places], numpy_generator(seed, "bootstrap", entity=name)), shown)
+def _stratum(
+    metric: UtilityMetric,
+    scored: Scored,
+    there: Population,
+    word: str,
+    places: NDArray[np.intp],
+    common: dict[str, Any],
+    conditions: dict[str, str],
+    seed: int,
+) -> Row:
+    """The value on the test records of some devices."""
+    name = metric.metric("utility", word)
+    devices = len(np.unique(there.test[places]))
+    shown = {**common, "name": name, "n": len(places), "conditions": conditions}
+    if devices < FEWEST_DEVICES or len(places) < metric.minimum_items:
+        reason = f"{len(places)} test records of {devices} devices; {metric.minimum_items} of {FEWEST_DEVICES} are needed"
+        return Row(value=None, status="insufficient_evidence", reason=reason, **shown)
+    sums = scored.sums[places]
+    value = float(scored.statistic(sums.sum(axis=0, keepdims=True))[0])
+    return _row(value, clustered_interval(sums, scored.statistic, there.test[places], numpy_generator(seed, "bootstrap", entity=name)), shown)
 
 
-def _of_devices(metric: UtilityMetric, scored: Scored, there: Population, common: dict[str, Any], conditions: dict[str, str], seed: int) -> Iterator[Row]:
-    """The mean over devices, each counting alike, and what the worst tenth of them does not pass."""
-    values = device_scores(scored, there.test, np.arange(len(there.test)))
+def _of_devices(
+    metric: UtilityMetric,
+    scored: Scored,
+    there: Population,
+    places: NDArray[np.intp],
+    common: dict[str, Any],
+    conditions: dict[str, str],
+    seed: int,
+) -> Iterator[Row]:
+    """The mean over devices that hold the records at some places, each counting alike, and what the worst tenth of them does not pass."""
+    values = device_scores(scored, there.test, places)
     worst = 0.1 if metric.direction == "higher" else 0.9
     statistics: dict[str, Any] = {"device_mean": np.mean, "device_worst_decile": lambda found: np.quantile(found, worst)}
     for word, statistic in statistics.items():

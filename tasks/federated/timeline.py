@@ -60,6 +60,17 @@ class Timeline(Component, ABC):
         """The window that a round belongs to."""
         return 0
 
+    @property
+    def erases(self) -> bool:
+        """Whether devices may leave for good."""
+        return False
+
+    def erased(self, devices: int, window: int, seed: int) -> NDArray[np.bool_]:
+        """(N,) which devices have left for good by a window: a function of (seed, window)."""
+        import numpy as np
+
+        return np.zeros(devices, dtype=np.bool_)
+
     @abstractmethod
     def held(self, stream: Stream, window: int, seed: int) -> NDArray[np.bool_]:
         """(R,) which training records are on devices during a window: a function of (seed, window), not of history."""

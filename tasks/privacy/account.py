@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from tasks.privacy.mechanism import ADJACENCY_WORDS, Mechanism
 
+COVERS = "the trained weights; not numbers measured on private records, nor the choice among several runs"
+COVERS_CHECKS = "the trained weights and the scores of checks; not other numbers measured on private records, nor the choice among several runs"
 MICRO_BATCH = "a micro-batch: a group of examples that is there or not as one, not an utterance; what per-example clipping has at the same noise"
 
 
@@ -49,6 +51,7 @@ class Account:
         clipping: the block of that name as plain values: engine and rule.
         sensitivity: the most that a contribution moves the sum, the clip norm; of a rule that adapts, at first.
         participation: of devices in rounds, where that is what is bounded.
+        covers: what it is of.
         micro_batch: epsilon of a whole micro-batch at this noise, a weaker unit, where micro-batches are clipped; else None.
     """
 
@@ -66,6 +69,7 @@ class Account:
     sensitivity: float | None = None
     micro_batch: float | None = None
     participation: Mapping[str, Any] = field(default_factory=dict)
+    covers: str = COVERS
 
     @property
     def epsilon(self) -> float:
@@ -123,7 +127,7 @@ class Account:
             "repetition": None if self.mechanism.repetition is None else asdict(self.mechanism.repetition),
             "randomness": self.randomness,
             "generator": "torch and numpy, not cryptographic",
-            "covers": "the trained weights; not numbers measured on private records, nor the choice among several runs",
+            "covers": self.covers,
         }
 
 

@@ -70,6 +70,11 @@ class UtilityMetric(Measurement, ABC):
     def score(self, predictions: pd.DataFrame) -> Scored:
         """The metric as sums over the records of ``predictions.parquet``."""
 
+    @classmethod
+    def record_bounds(cls, most_loss: float | None) -> tuple[float, ...] | None:
+        """The most that a record adds to each sum, from public numbers, where the last sum counts records; None where no public number bounds them."""
+        return None
+
     def told(self, predictions: pd.DataFrame) -> dict[str, str]:
         """Further facts that two numbers must share to be compared."""
         return {}

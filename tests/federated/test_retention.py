@@ -203,6 +203,7 @@ def test_the_share_of_devices_erased_is_the_share_asked_for() -> None:
     assert rule.kept(given, 0, 4).all()
     first, second = rule.kept(given, 1, 4), rule.kept(given, 2, 4)
     assert abs((~first).mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / devices) and (first == second).all()
+    assert np.array_equal(rule.erased(devices, 1, 4), ~first) and not rule.erased(devices, 0, 4).any()
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -11,6 +11,7 @@ import pytest
 from tasks.federated.evaluation import EVALUATIONS, Evaluation
 from tasks.federated.population import Population
 from tasks.federated.scoring import ALL, Scorer, device_scores
+from tasks.federated.timeline import TIMELINES, Timeline
 from tasks.models.artifact import LoadedModel
 from tasks.models.model import MODELS, Architecture, TaskShape
 from tasks.utility.metric import UTILITY, Scored, UtilityMetric
@@ -44,12 +45,19 @@ def evaluation(**values: Any) -> Evaluation:
     return found
 
 
-def scorer(block: Evaluation, windows: int = 3) -> Scorer:
+def timeline(windows: int = 3, **retention: Any) -> Timeline:
+    kept = {"retention": retention} if retention else {}
+    found = TIMELINES.parse({"kind": "static"} if windows == 1 else {"kind": "continual", "windows": windows, **kept})
+    assert isinstance(found, Timeline)
+    return found
+
+
+def scorer(block: Evaluation, when: Timeline | None = None) -> Scorer:
     model = MODELS.parse({"kind": "linear", "bigram_buckets": 0, "tokenizer": {"kind": "hashing", "buckets": 64, "max_tokens": 4}})
     assert isinstance(model, Architecture)
     shape = TaskShape("intent", LABELS)
     made = model.start(shape, {}, 0)
-    return Scorer(LoadedModel(made.model, made.encoder, made.network, shape, {}), metric(), records(), population(), block, windows)
+    return Scorer(LoadedModel(made.model, made.encoder, made.network, shape, {}), metric(), records(), population(), block, when or timeline(), 9, 0)
 
 
 def test_a_central_check_is_the_pooled_score_of_all_and_of_each_window() -> None:
@@ -62,7 +70,7 @@ def test_a_central_check_is_the_pooled_score_of_all_and_of_each_window() -> None
 
 
 def test_without_windows_only_all_is_scored() -> None:
-    assert [score.window for score in scorer(evaluation(kind="central"), windows=1).check(1, "cpu")] == [ALL]
+    assert [score.window for score in scorer(evaluation(kind="central"), timeline(1)).check(1, "cpu")] == [ALL]
 
 
 def test_a_check_on_devices_is_the_mean_of_their_own_scores() -> None:
@@ -77,6 +85,20 @@ def test_fewer_devices_are_asked_where_the_spec_says_so_and_the_same_ones_each_t
     some = evaluation(kind="federated", devices=3)
     (first, *_), (again, *_) = scorer(some).check(1, "cpu"), scorer(some).check(2, "cpu")
     assert first.n == 3 and first.score == again.score
+
+
+def test_devices_that_left_are_not_asked_and_are_counted() -> None:
+    """Half of the devices leave with window 1, which begins after round 3 of 9."""
+    when, seed = timeline(3, kind="erase", share=0.5, window=1), 0
+    gone = when.erased(8, 1, seed)
+    assert 0 < gone.sum() < 8
+    found = scorer(evaluation(kind="federated"), when)
+    (before, *_), (after, *_) = found.check(3, "cpu"), found.check(4, "cpu")
+    right, device = (records()["label"] == "a").to_numpy(), population().test
+    assert before.n == 8 and before.erased == 0
+    assert after.score == pytest.approx(np.mean([right[device == index].mean() for index in np.flatnonzero(~gone)]))
+    assert (after.n, after.erased) == (8 - gone.sum(), gone.sum()) and after.score != before.score
+    assert scorer(evaluation(kind="central"), when).check(4, "cpu")[0].n == 60, "a server that holds the test records scores all of them"
 
 
 def test_device_scores_leave_out_records_of_no_device_and_devices_without_a_score() -> None:

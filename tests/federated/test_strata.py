@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from tasks.core.measures import Row
-from tasks.federated.evaluation import EVALUATIONS, Evaluation
 from tasks.federated.partitioning import DEALT
 from tasks.federated.population import Population
+from tasks.federated.steps import StrataConfig
 from tasks.federated.strata import strata_measures
-from tasks.utility.metric import UTILITY, UtilityMetric
+from tasks.federated.timeline import TIMELINES, Timeline
 
 DEVICES = 200
 
@@ -39,11 +39,14 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return predicted, population
 
 
-def rows(folders: tuple[Path, Path], *kinds: str, **evaluation: Any) -> dict[str, Row]:
-    metrics = [UTILITY.parse({"kind": kind}) for kind in kinds]
-    block = EVALUATIONS.parse({"kind": "central", **evaluation})
-    assert isinstance(block, Evaluation)
-    found = strata_measures([metric for metric in metrics if isinstance(metric, UtilityMetric)], block, *folders, 0)
+STATIC: dict[str, Any] = {"kind": "static"}
+ERASING: dict[str, Any] = {"kind": "continual", "windows": 2, "retention": {"kind": "erase", "share": 0.25, "window": 1}}
+
+
+def rows(folders: tuple[Path, Path], *kinds: str, timeline: dict[str, Any] = STATIC, **evaluation: Any) -> dict[str, Row]:
+    metrics = [{"kind": kind} for kind in kinds]
+    config = StrataConfig.model_validate({"metrics": metrics, "evaluation": {"kind": "central", **evaluation}, "timeline": timeline})
+    found = strata_measures(config, *folders, 0)
     return {row.name: row for row in found.rows}
 
 
@@ -75,6 +78,23 @@ def test_devices_that_hold_test_data_count_alike(folders: tuple[Path, Path]) -> 
     assert mean.value == pytest.approx(own.mean()) and worst.value == pytest.approx(own.quantile(0.1)) and mean.n == DEVICES - 8
     pooled = float((table["label"] == table["predicted"]).mean())
     assert mean.value is not None and mean.value < pooled - 0.02, "the pooled score hides light devices"
+
+
+def test_devices_that_left_stand_apart(folders: tuple[Path, Path]) -> None:
+    found = rows(folders, "accuracy", kind="federated", timeline=ERASING)
+    table, there = pd.read_parquet(folders[0] / "predictions.parquet"), Population.load(folders[1])
+    rule = TIMELINES.parse(ERASING)
+    assert isinstance(rule, Timeline)
+    left = pd.Series(rule.erased(DEVICES, 1, 0)[there.test])
+    right = (table["label"] == table["predicted"]).astype(float)
+    own = right[~left].groupby(there.test[~left]).mean()
+    assert found["utility/accuracy/device_mean"].value == pytest.approx(own.mean()) and found["utility/accuracy/device_mean"].n == len(own)
+    decile = right[~left & (there.deciles()[there.test] == 10)]
+    assert found["utility/accuracy/decile_10"].value == pytest.approx(decile.mean()) and found["utility/accuracy/decile_10"].n == len(decile)
+    assert found["utility/accuracy/erased"].value == pytest.approx(right[left].mean()) and found["utility/accuracy/erased"].n == left.sum()
+    assert "utility/accuracy/erased" not in rows(folders, "accuracy", kind="federated")
+    few = {**ERASING, "retention": {**ERASING["retention"], "share": 0.001}}
+    assert rows(folders, "accuracy", timeline=few)["utility/accuracy/erased"].status == "insufficient_evidence"
 
 
 def test_metrics_of_other_tasks_are_left_out(folders: tuple[Path, Path]) -> None:

@@ -45,12 +45,21 @@ STUDY: dict[str, Any] = {
         "seeds": [0, 1],
         "arms": {
             "uniform": {},
-            "activity": {"federation.selection": BY_ACTIVITY, "federation.correction": {"kind": "hajek", "max_weight": 3}},
+            "activity": {
+                "federation.selection": BY_ACTIVITY,
+                "federation.correction": {"kind": "hajek", "max_weight": 3},
+                "evaluation": {"kind": "federated", "every": 2, "target": 0.99, "private": {"noise_multiplier": 0.05, "most_records": 3}},
+            },
             "windows": {"federation.timeline": WINDOWS},
             "at-once": {"federation.timeline": {"kind": "all-at-once", "windows": 3, "by": "count"}},
             "late": LATE,
             "secure": {**LATE, "federation.secure_aggregation": {"bits": BITS}},
-            "on-devices": {"evaluation": {"kind": "federated", "every": 3}, "partition": {"kind": "label-dirichlet", "devices": 40, "alpha": 0.3}},
+            "on-devices": {
+                "evaluation": {"kind": "federated", "every": 3},
+                "partition": {"kind": "label-dirichlet", "devices": 40, "alpha": 0.3},
+                "labels": {"kind": "self-training", "labelled": 0.5, "threshold": 0.3},
+                "federation.timeline": {"kind": "continual", "windows": 2, "by": "count", "retention": {"kind": "erase", "share": 0.3, "window": 1}},
+            },
         },
     },
 }
@@ -153,6 +162,8 @@ def test_a_federated_model_is_an_artifact_like_any_other(ran: Ran) -> None:
 
 def test_deciles_are_of_devices_and_the_report_shows_the_course(ran: Ran) -> None:
     assert {f"utility/accuracy/decile_{number}" for number in range(1, 11)} <= ran.rows("uniform").keys()
+    assert {"federated/erased_devices", "utility/accuracy/erased", "federated/self_labelled"} <= ran.rows("on-devices").keys()
+    assert "privacy/epsilon_evaluation" in ran.rows("activity")
     assert "utility/accuracy/device_mean" in ran.rows("on-devices") and "utility/accuracy/device_mean" not in ran.rows("uniform")
     page = ran.outcome.report.read_text()
     assert "utility/accuracy by round" in page

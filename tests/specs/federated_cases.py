@@ -33,6 +33,26 @@ def audited(attack: str = "gdp", **given: Any) -> Values:
 
 
 IN_WINDOWS: Values = {"kind": "continual", "windows": 4}
+PLAIN: Values = {"kind": "none"}
+FEW: Values = {"labels": {"kind": "self-training"}}
+
+
+def checked(metric: str = "accuracy", size: int | None = 1000, privacy: Values = PLAIN, timeline: str = "static", **private: Any) -> Values:
+    """A federation whose checks are private."""
+    return {
+        "data": {"kind": "clinc150", "public_size": size},
+        "utility": [{"kind": metric}],
+        "privacy": privacy,
+        "federation": {"timeline": {"kind": timeline}},
+        "evaluation": {"kind": "federated", "private": {"target_epsilon": 1.0, **private}},
+    }
+
+
+def unlabelled(task: str = "intent", selection: str = "oort", attack: str = "mechanism") -> Values:
+    """A federation in which few records have a label."""
+    return {**FEW, "data": {"kind": "files", "task": task}, "federation": {"selection": {"kind": selection}}, "attacks": [{"kind": attack}]}
+
+
 FEDERATED_CASES: dict[str, tuple[Values, Values]] = {
     "FED-11": (devices({"kind": "dp-sgd"}), devices()),
     "FED-12": (devices(selection={"kind": "uniform", "design": "fixed-size"}), devices()),
@@ -43,10 +63,19 @@ FEDERATED_CASES: dict[str, tuple[Values, Values]] = {
     "FED-17": (devices(timeline=IN_WINDOWS), devices({"kind": "none"}, timeline=IN_WINDOWS)),
     "FED-18": (devices(cohort_size=1001), devices(cohort_size=1000)),
     "FED-19": (devices({"clipping": {"rule": {"kind": "per-layer"}}}), devices()),
+    "FED-40": (unlabelled("lm"), unlabelled("joint")),
+    "FED-41": (unlabelled(selection="divfl"), unlabelled(selection="oort")),
+    "FED-42": (unlabelled(attack="loss-threshold"), unlabelled(attack="mechanism")),
+    "FED-43": (checked(size=None), checked()),
+    "FED-44": (checked(timeline="continual"), checked()),
+    "FED-45": (checked("loss"), checked("loss", most_loss=5.0)),
+    "FED-46": (checked(privacy={"kind": "dp-fedavg"}), checked()),
+    "FED-47": (checked(), checked(privacy={"kind": "dp-fedavg"})),
     "FED-50": (devices(separation=2), devices(separation=1)),
     "FED-51": (devices(partition={"kind": "iid", "devices": 1000}), devices()),
     "FED-52": (devices(selection=BY_ACTIVITY), devices()),
     "FED-53": (devices(), devices({"kind": "none"})),
+    "FED-56": (devices(partition={"kind": "natural", "devices": 50}), devices(partition={"kind": "iid", "devices": 50})),
     "FED-54": (audited(partition={"kind": "natural", "minimum_examples": 2}), audited(partition={"kind": "natural", "minimum_examples": 1})),
     "FED-55": (audited(selection=BY_ACTIVITY), audited(selection={**BY_ACTIVITY, "alpha": 0})),
 }
@@ -56,6 +85,9 @@ FEDERATED_MORE: list[tuple[str, bool, Values]] = [
     ("FED-12", True, devices(selection={"kind": "top-m", "design": "poisson"})),
     ("FED-13", True, devices(selection=without(BY_ACTIVITY, "public_activity"))),
     ("FED-13", False, devices(selection=BY_ACTIVITY)),
+    ("FED-41", True, unlabelled(selection="power-of-choice")),
+    ("FED-45", True, checked("macro-f1", most_loss=5.0)),
+    ("FED-53", False, {**devices(), "evaluation": checked()["evaluation"]}),
     ("FED-14", True, devices(correction="hajek")),
     ("FED-16", True, devices(availability={"kind": "activity-tied"})),
     ("FED-16", False, devices(availability={"kind": "bernoulli"})),

@@ -18,6 +18,7 @@ from tasks.data.prepared import PreparedData
 from tasks.federated.evaluation import EVALUATIONS
 from tasks.federated.federation import Federation
 from tasks.federated.holdings import Holdings
+from tasks.federated.labels import LABELS as SOURCES
 from tasks.federated.partition import PARTITIONS, Partition
 from tasks.federated.partitioning import stream_of, write_population
 from tasks.federated.population import Population
@@ -218,6 +219,7 @@ def test_devices_that_augment_even_out_what_was_planted(biased: PreparedData, ne
         config = FederateConfig(
             model=MODELS.parse(LINEAR),
             federation=Federation.model_validate(federation),
+            labels=SOURCES.parse({"kind": "given"}),
             privacy=no_privacy(),
             randomness="reproducible",
             unit="device",

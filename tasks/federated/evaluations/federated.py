@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from tasks.federated.evaluation import Evaluation
+from tasks.federated.private_sums import PrivateSums
 
 
 class Federated(Evaluation):
@@ -17,3 +18,4 @@ class Federated(Evaluation):
 
     kind: Literal["federated"]
     devices: int = Field(default=200, ge=1, description="Devices that score at a check, the same ones each time; the final measures ask all.")
+    private: PrivateSums | None = Field(default=None, description="Checks hand over sums with noise, of a bounded number of records per device.")

@@ -49,6 +49,15 @@ class Continual(Windowed):
 
         return AllAtOnce(kind="all-at-once", windows=self.window_count, by=self.by)
 
+    @property
+    def erases(self) -> bool:
+        """Where the retention rule lets them."""
+        return self.retention.erases
+
+    def erased(self, devices: int, window: int, seed: int) -> NDArray[np.bool_]:
+        """Whom the retention rule let go."""
+        return self.retention.erased(devices, window, seed)
+
     def held(self, stream: Stream, window: int, seed: int) -> NDArray[np.bool_]:
         """What the retention rule keeps."""
         return self.retention.kept(stream, window, seed)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.core.component import Component, Family, OneOf
-from tasks.privacy.account import Account
+from tasks.privacy.account import COVERS, COVERS_CHECKS, Account
 from tasks.privacy.accounts import spend
 from tasks.privacy.clip_rule import CLIP_RULES, ClipRule
 from tasks.privacy.counting import check_count
@@ -131,4 +131,5 @@ class DpFedAvg(Privacy):
             clipping=self.clipping.model_dump(mode="json"),
             sensitivity=self.clipping.rule.sensitivity,
             participation={"separation": cohorts.separation, "most": cohorts.most, "largest_rate": rate, "noise": self.noise.model_dump(mode="json")},
+            covers=COVERS_CHECKS if setting.extra else COVERS,
         )

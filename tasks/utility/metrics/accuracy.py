@@ -17,6 +17,11 @@ class Accuracy(UtilityMetric):
 
     kind: Literal["accuracy"]
 
+    @classmethod
+    def record_bounds(cls, most_loss: float | None) -> tuple[float, ...]:
+        """A record is right or wrong."""
+        return (1.0, 1.0)
+
     def score(self, predictions: pd.DataFrame) -> Scored:
         """Right answers over records."""
         import numpy as np

@@ -25,6 +25,11 @@ class Loss(UtilityMetric):
 
     kind: Literal["loss"]
 
+    @classmethod
+    def record_bounds(cls, most_loss: float | None) -> tuple[float, ...] | None:
+        """A record loses at most what its loss is cut at."""
+        return None if most_loss is None else (most_loss, 1.0)
+
     def score(self, predictions: pd.DataFrame) -> Scored:
         """Losses over records."""
         import numpy as np
