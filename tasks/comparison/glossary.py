@@ -44,6 +44,8 @@ MEANINGS = {
     "sensitivity ratio": "The furthest that one unit of the training data was seen to move what a step adds up, over what the guarantee allows. "
     "Above 1 the guarantee does not hold; below it, these data did not show that it fails.",
     "violations": "Tests of the mechanism that failed. A training with any does not have the guarantee that it claims; the reason names them.",
+    "gain over a trivial model": "How much better the model is than one that says the same of every text, which was fitted on the same training records: the "
+    "commonest label or tag, each word's own commonest tag, or how frequent each token or place is. 0 is no better.",
     "confounded": "Something other than what the number is named for may have made it. The reason stands below the tables.",
     "fairness difference": "Between groups, the number of the group that is served best less that of the group that is served worst; of a metric that "
     "has an ideal value, the distance from it. 0 is the ideal; small groups make it larger by chance alone, and 0 does not show that there is no bias.",
@@ -97,6 +99,7 @@ def _of_metrics(comparison: Comparison) -> Iterator[str]:
         "/sensitivity_ratio": "sensitivity ratio",
         "/violations": "violations",
         "/difference": "fairness difference",
+        **dict.fromkeys(("_over_majority", "_over_most_frequent_tag", "_over_word_tags", "_below_unigram"), "gain over a trivial model"),
     }
     for metric in comparison.metrics():
         yield from (term for end, term in terms.items() if metric.endswith(end))
