@@ -29,6 +29,8 @@ from tasks.core.seeds import derive
 from tasks.data.audit_records import AuditRecords
 from tasks.data.dataset import DATASETS, Dataset
 from tasks.data.insertion import SPLIT as CANARIES
+from tasks.federated.mechanism_check import CHECK_FEDERATION, CheckFederationConfig
+from tasks.federated.steps import FederateConfig
 from tasks.models.model import MODELS, Model
 from tasks.models.steps import PREDICT, PredictConfig
 from tasks.privacy.mechanisms.none import NoPrivacy
@@ -144,9 +146,13 @@ def _trained_other(target: Target, need: TrainedOther) -> Named:
 def _mechanism(target: Target, need: MechanismCheck) -> Named:
     """Beside the trial's own training: the same config, inputs and seed."""
     _, model = target.trained
+    label = f"check mechanism {target.label}"
+    if isinstance(model.config, FederateConfig):
+        federation = CheckFederationConfig.of(model.config, need.steps)
+        yield "mechanism", target.graph.add(CHECK_FEDERATION, federation, model.inputs, model.seed, label)
+        return
     assert isinstance(model.config, TrainConfig)  # a rule refuses kinds that train otherwise
-    config = CheckConfig.of(model.config, need.steps)
-    yield "mechanism", target.graph.add(CHECK_MECHANISM, config, model.inputs, model.seed, f"check mechanism {target.label}")
+    yield "mechanism", target.graph.add(CHECK_MECHANISM, CheckConfig.of(model.config, need.steps), model.inputs, model.seed, label)
 
 
 MAKERS: Mapping[type[Need], Callable[[Target, Any], Named]] = {

@@ -42,8 +42,9 @@ class Audit(Attack, ABC):
 
     def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
         """The models, and what they say of their records."""
-        unit = ((study.get("privacy") or {}).get("unit") or {}).get("kind")
-        return (InsertedRecords(count=self.canaries, runs=self.trained, own_users=unit == "user"),)
+        privacy = study.get("privacy") or {}
+        by_user = privacy.get("kind") == "dp-fedavg" or (privacy.get("unit") or {}).get("kind") == "user"
+        return (InsertedRecords(count=self.canaries, runs=self.trained, own_users=by_user),)
 
     @abstractmethod
     def bound(self, scores: NDArray[np.float64], included: NDArray[np.bool_], delta: float, confidence: float) -> LowerBound:

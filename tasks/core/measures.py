@@ -215,7 +215,9 @@ class TrainedOther(Need):
 
 
 class MechanismCheck(Need):
-    """The training of the target looked at in its first ``steps`` steps: its noise, and what follows from how many records there are. Named ``mechanism``."""
+    """The training of the target looked at in its first ``steps`` steps, or rounds: its noise, and what follows from how many records, or devices, there
+    are. Named ``mechanism``.
+    """
 
     steps: int
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,47 @@ LOG, SCORES = "rounds.parquet", "checks.parquet"
 def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int, run: StepRun) -> None:
     """Train and write the artifact. Raises ModelError, FederationDiverged, UserError."""
     prepared, population = PreparedData(inputs["data"]), Population.load(inputs["population"])
+    with begun(config, inputs, prepared, population, seed, run) as training:
+        training.rounds.run()
+    rounds, started, account = training.rounds, training.started, training.account
+    data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
+    save_model(run.folder, started, training.shape, {"guarantee": "none"} if account is None else account.record(), data)
+    check_saved(started.network, run.folder, rounds.work.encoded, run.device)
+    secret = account is not None and account.randomness == "secret"
+    _write_log(rounds, run.folder, secret)
+    measures = federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device, secret)
+    private = private_rows(config, account, population) if account is not None else ()
+    labels = self_label_rows(rounds.work, training.examples, population.train, seed)
+    left, checks = erased_rows(config.federation.timeline, population, seed), evaluation_rows(config, prepared.facts["public_size"])
+    replace(measures, rows=(*measures.rows, *training.told, *labels, *left, *checks, *private)).save(run.folder)
+    environment = {"device": run.device, "precision": "fp32", "torch": torch.__version__, "machine": platform.machine()}
+    (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A federated training before its first round.
+
+    Args:
+        rounds: the training.
+        started: its model.
+        shape: what the model answers.
+        account: what it spends; None without privacy.
+        told: rows on its examples.
+        examples: with the labels of the data, whatever devices have.
+    """
+
+    rounds: Rounds
+    started: Started
+    shape: TaskShape
+    account: Account | None
+    told: tuple[Row, ...]
+    examples: Encoded
+
+
+@contextmanager
+def begun(config: FederateConfig, inputs: Mapping[str, Path], prepared: PreparedData, population: Population, seed: int, run: StepRun) -> Iterator[Begun]:
+    """On the prepared data as the population holds it; what the engine started has ended at the end. Raises ModelError, UserError."""
     shape = TaskShape(prepared.task, prepared.labels, prepared.slots)
     started = config.model.start(shape, inputs, seed)
     started.network.to(run.device)
@@ -59,20 +101,7 @@ def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int
     work = Work(started.network, held, config.federation.client, run.device, trained_names(started.network, config.federation.client.freeze), labelling)
     training = Training(config, inputs, seed, run, len(population.names), started, work)
     with config.federation.engine.opened(training) as layout:
-        rounds = _rounds(training, layout, account, prepared, population, shape)
-        rounds.run()
-    data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
-    save_model(run.folder, started, shape, {"guarantee": "none"} if account is None else account.record(), data)
-    check_saved(started.network, run.folder, encoded, run.device)
-    secret = account is not None and account.randomness == "secret"
-    _write_log(rounds, run.folder, secret)
-    measures = federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device, secret)
-    private = private_rows(config, account, population) if account is not None else ()
-    labels, left = self_label_rows(rounds.work, encoded, population.train, seed), erased_rows(config.federation.timeline, population, seed)
-    checks = evaluation_rows(config, prepared.facts["public_size"])
-    replace(measures, rows=(*measures.rows, *told, *labels, *left, *checks, *private)).save(run.folder)
-    environment = {"device": run.device, "precision": "fp32", "torch": torch.__version__, "machine": platform.machine()}
-    (run.folder / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
+        yield Begun(_rounds(training, layout, account, prepared, population, shape), started, shape, account, told, encoded)
 
 
 def _examples(config: FederateConfig, prepared: PreparedData, started: Started, shape: TaskShape) -> tuple[Encoded, tuple[Row, ...]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tasks.attacks.audit import Audit
+from tasks.attacks.rules import given
 from tasks.core.rules import Facts, Rule
 from tasks.federated.selection import SELECTIONS, Selection
 from tasks.privacy.rules import private
@@ -44,6 +46,17 @@ def _in_windows(facts: Facts) -> bool:
 
 def _too_large(facts: Facts) -> bool:
     return _private(facts) and facts.get("federation.cohort_size", 0) > facts.get("data.public_size", float("inf"))
+
+
+def _audited(facts: Facts) -> bool:
+    return _private(facts) and any(True for _ in given(facts, Audit))
+
+
+def _no_device_of_a_record(facts: Facts) -> bool:
+    """Whether a user with one record may be no device."""
+    block = facts.get("partition") or {}
+    users = block.get("kind") == "natural" and block.get("column", "user") == "user"
+    return _audited(facts) and not (users and block.get("minimum_examples", 1) == 1 and block.get("devices") is None)
 
 
 RULES = (
@@ -154,5 +167,31 @@ RULES = (
         sentence="epsilon covers the model alone: checks, utility by activity, coverage and costs are measured on private records without noise",
         source="numbers beside the model are further releases",
         path="privacy",
+    ),
+    Rule(
+        id="FED-54",
+        when=_no_device_of_a_record,
+        verdict="refuse",
+        sentence="each record of an audit must be a device of its own, or the audit finds nothing whatever the mechanism does: write "
+        "partition: {kind: natural}, without devices and minimum_examples",
+        source="Steinke, Nasr and Jagielski, NeurIPS 2023: what is in or out by a coin is the unit of the guarantee",
+        path="partition",
+    ),
+    Rule(
+        id="FED-55",
+        when=lambda facts: _audited(facts) and _by_activity(facts),
+        verdict="label",
+        sentence="an audit's devices hold one record each, so they are asked at the smallest rate of all: its bound is on what such a device pays, not on "
+        "what one at activity_cap does",
+        source="a lower bound on the epsilon of any device is one on the supremum, and far from it where that device is seldom asked",
+        path="attacks",
+    ),
+    Rule(
+        id="FED-56",
+        when=lambda facts: _private(facts) and facts.get("partition.kind") == "natural" and facts.get("partition.devices") is not None,
+        verdict="refuse",
+        sentence="partition.devices keeps the people with the smallest coins, so that another takes the place of one who leaves: leave it out",
+        source="derived: one person more or less then changes two devices",
+        path="partition.devices",
     ),
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from tasks.core.errors import UserError
 from tasks.core.seeds import numpy_generator
@@ -20,7 +21,7 @@ from tasks.federated.asking import Asking
 from tasks.federated.costs import Costs
 from tasks.federated.federation import Federation
 from tasks.federated.holdings import Held, Holdings
-from tasks.federated.jobs import Job, device_seed, make_job
+from tasks.federated.jobs import Job, Outcomes, device_seed, make_job
 from tasks.federated.local import Layout, Update, Work
 from tasks.federated.log import Log, RoundLog
 from tasks.federated.scoring import ALL, Score
@@ -52,6 +53,45 @@ class Progress:
     seconds: float = 0.0
     peak_memory_mib: float = 0.0
     scores: list[Score] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A round before anybody trains.
+
+    Args:
+        cohort: who is asked.
+        jobs: (m,) what each does, not weighted yet.
+        took: (m,) seconds that each takes, simulated.
+        answered: (m,) whose update is used.
+        weights: (m,) what each update is multiplied with; 0 where it is not used.
+    """
+
+    cohort: Cohort
+    jobs: tuple[Job, ...]
+    took: NDArray[np.float64]
+    answered: NDArray[np.bool_]
+    weights: NDArray[np.float64]
+
+    @property
+    def weighted(self) -> list[Job]:
+        """The jobs of those whose update is used, with their weights."""
+        return [job.weighted(weight) for job, weight, used in zip(self.jobs, self.weights, self.answered, strict=True) if used]
+
+
+@dataclass(frozen=True)
+class Released:
+    """A round before its update is applied.
+
+    Args:
+        update: in the order of the trained weights, float64; None where there is nothing to apply.
+        outcomes: what devices report beside it.
+        total: the sum that it was made of.
+    """
+
+    update: list[Tensor] | None
+    outcomes: Outcomes
+    total: Total
 
 
 @dataclass
@@ -120,30 +160,42 @@ class Rounds:
 
     def round(self, number: int) -> None:
         """One round: select, train, weigh, aggregate, log."""
-        view = self._view(number)
-        block = self.federation
+        drawn = self.draw(number)
+        released = self.release(drawn, number)
+        if released.update is not None:
+            self._apply(dict(zip(self.work.trained, released.update, strict=True)), number)
+        self.enter(drawn, released)
+
+    def draw(self, number: int) -> Drawn:
+        """Who is asked in a round, and what each one's update weighs. Nothing is trained."""
+        view, block = self.view(number), self.federation
         cohort = block.selection.draw(view, asked_size(block.cohort_size, block.stragglers), numpy_generator(self.seed, "selection", number))
-        jobs = [self._job(int(client), number) for client in cohort.clients]
+        jobs = tuple(self._job(int(client), number) for client in cohort.clients)
         examples = np.array([job.examples for job in jobs], dtype=np.int64)
         took = seconds(self._speeds[cohort.clients], examples, block.stragglers.seconds_per_example)
         answered = survivors(took, block.cohort_size, block.stragglers)
         weights = np.zeros(len(jobs))
-        weights[answered] = self._weights(cohort, answered)
-        chosen = [job.weighted(weight) for job, weight, used in zip(jobs, weights, answered, strict=True) if used]
-        spare = len(jobs) - block.cohort_size if block.stragglers.over_selection > 1 else 0
-        total = self.aggregation.begin(self.work.sent(), Asked(number, tuple(job.client for job in jobs), max(0, spare)))
-        outcomes = self.layout.train(chosen, total)
-        update = self.aggregation.end(total, number)
-        if update is not None:
-            self._apply(dict(zip(self.work.trained, update, strict=True)), number)
-        losses = np.full((2, len(jobs)), np.nan)
-        if block.secure_aggregation is None:
-            losses[:, answered] = outcomes.mean_loss, outcomes.rms_loss
-        answered[answered] = outcomes.answered
-        self._spend(jobs, int(answered.sum()), total)
-        self.log.add(self._entry(cohort, answered, weights, jobs, losses, took))
+        weights[answered] = self.weights(cohort, answered)
+        return Drawn(cohort, jobs, took, answered, weights)
 
-    def _view(self, number: int) -> View:
+    def release(self, drawn: Drawn, number: int) -> Released:
+        """What the server makes of a round, before it is applied."""
+        spare = len(drawn.jobs) - self.federation.cohort_size if self.federation.stragglers.over_selection > 1 else 0
+        total = self.aggregation.begin(self.work.sent(), Asked(number, tuple(job.client for job in drawn.jobs), max(0, spare)))
+        outcomes = self.layout.train(drawn.weighted, total)
+        return Released(self.aggregation.end(total, number), outcomes, total)
+
+    def enter(self, drawn: Drawn, released: Released) -> None:
+        """Log a round, and what it cost."""
+        answered, losses = drawn.answered.copy(), np.full((2, len(drawn.jobs)), np.nan)
+        if self.federation.secure_aggregation is None:
+            losses[:, answered] = released.outcomes.mean_loss, released.outcomes.rms_loss
+        answered[answered] = released.outcomes.answered
+        self._spend(drawn.jobs, int(answered.sum()), released.total)
+        self.log.add(self._entry(drawn, answered, losses))
+
+    def view(self, number: int) -> View:
+        """What the server knows before a round."""
         window = self.federation.timeline.window_of_round(number, self.federation.rounds)
         if window != self._window:
             self._window, self._held = window, self.holdings.at(window)
@@ -162,7 +214,8 @@ class Rounds:
         usable = rows if labelling is None else labelling.rows(rows, number)
         return make_job(client, usable, self.federation.client, device_seed(self.seed, number, client), self._window)
 
-    def _weights(self, cohort: Cohort, answered: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def weights(self, cohort: Cohort, answered: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """What the update of each is multiplied with that is used."""
         expected = None if cohort.expected is None else cohort.expected[answered]
         there = Cohort(cohort.clients[answered], cohort.draws[answered], expected, cohort.origin)
         shares = self._held.activity[there.clients] / max(1, self.public_records or self._records)
@@ -189,27 +242,20 @@ class Rounds:
         held = sum(tensor.numel() * tensor.element_size() for tensor in self.server.values())
         self.costs.held(held + self.log.history.size())
 
-    def _entry(
-        self,
-        cohort: Cohort,
-        answered: NDArray[np.bool_],
-        weights: NDArray[np.float64],
-        jobs: Sequence[Job],
-        losses: NDArray[np.float64],
-        took: NDArray[np.float64],
-    ) -> RoundLog:
+    def _entry(self, drawn: Drawn, answered: NDArray[np.bool_], losses: NDArray[np.float64]) -> RoundLog:
+        cohort, jobs = drawn.cohort, drawn.jobs
         return RoundLog(
             client=cohort.clients,
             answered=answered,
             draws=cohort.draws,
             expected=np.full(len(jobs), np.nan) if cohort.expected is None else cohort.expected,
-            weight=np.where(answered, weights, 0.0),
+            weight=np.where(answered, drawn.weights, 0.0),
             activity=self._held.activity[cohort.clients],
             examples=np.array([job.examples for job in jobs], dtype=np.int64),
             steps=np.array([job.steps for job in jobs], dtype=np.int64),
             mean_loss=losses[0],
             rms_loss=losses[1],
-            seconds=took,
+            seconds=drawn.took,
         )
 
     def _tell(self, scores: list[Score]) -> None:

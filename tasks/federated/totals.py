@@ -37,6 +37,8 @@ class Total(ABC):
 
     def __init__(self, sent: Sequence[Tensor], rule: ClipRule | None = None, divisor: float = 1.0) -> None:
         self.sent, self.rule, self.divisor = sent, rule, divisor
+        self.tolerance = TOLERANCE
+        """So many times the clip norm a contribution may be long."""
         self.received = 0
         self.unclipped = 0
         """How many contributions were not made shorter: known when the sum is."""
@@ -47,7 +49,7 @@ class Total(ABC):
 
     def receive(self, job: Job, given: Contribution) -> None:
         """A device by its contribution, wherever it was made. What it says that it clipped is looked at. Raises LongerThanTheClip."""
-        if self.rule is not None and not length(given.tensors) <= self.rule.sensitivity * TOLERANCE:
+        if self.rule is not None and not length(given.tensors) <= self.rule.sensitivity * self.tolerance:
             raise LongerThanTheClip(
                 f"device {job.client} sent an update of length {length(given.tensors):.6g}, and {self.rule.sensitivity:.6g} is the most that the clip allows: "
                 "its weight must be applied before the clip, on the device; nothing of this round was applied"

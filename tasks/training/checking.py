@@ -14,8 +14,8 @@ from torch import Tensor
 from tasks.core.seeds import numpy_generator
 from tasks.core.step import StepRun
 from tasks.privacy.account import Account
-from tasks.privacy.clip_rules.adaptive_quantile import Adapting
-from tasks.privacy.mechanisms.dp_sgd import DpSgd
+from tasks.privacy.clip_rules.adaptive_quantile import Adapting, AdaptiveQuantile
+from tasks.privacy.noise import Noise
 from tasks.training.charging import account_of
 from tasks.training.mechanics import divisor_of
 from tasks.training.mechanism_check import FACTS, OF_RECORD
@@ -56,6 +56,7 @@ def _looked_at(found: Watched, steps: int, seed: int, run: StepRun) -> dict[str,
     return {
         "record": {name: value for name, value in record.items() if name in OF_RECORD},
         "conditions": found.account.conditions,
+        "release": "step",
         "steps": len(batches),
         "own_twin": found.own_twin,
         "precision": found.trained.precision,
@@ -75,13 +76,16 @@ def _divisor(found: Watched) -> int:
     return divisor_of(found.privacy, found.account, found.trained.started)
 
 
-def accounted(account: Account, privacy: DpSgd) -> list[float]:
-    """The noise multiplier of each step: what was composed, or, where one release stands for many steps, what the noise says that it runs through."""
+def accounted(account: Account, noise: Noise, moves: float = 1.0) -> list[float]:
+    """The noise multiplier of each step: what was composed, or, where one release stands for many steps, what the noise says that it runs through.
+
+    ``moves``: by how many clip norms a contribution may move the sum.
+    """
     releases = account.mechanism.releases
     if all(release.rate is not None for release in releases):
-        runs = [(release.noise_multiplier * privacy.clipping.engine.moves, release.count) for release in releases]
+        runs = [(release.noise_multiplier * moves, release.count) for release in releases]
     else:
-        runs = privacy.noise.runs(account.noise_multiplier, account.schedule.steps)
+        runs = noise.runs(account.noise_multiplier, account.schedule.steps)
     return [multiplier for multiplier, count in runs for _ in range(count)]
 
 
@@ -91,7 +95,9 @@ def _noise(found: Watched, batches: Sequence[Tensor], run: StepRun) -> dict[str,
     ``rounding``: how far all sums together are from the twin's, in deviations, so by how much a statistic of all numbers may be moved by it at most.
     ``sum``: the same of the worst step, over the clip norm, for one contribution.
     """
-    multipliers, divisor, test = accounted(found.account, found.privacy), _divisor(found), RecordedNoise(found.privacy.noise.coefficients)
+    privacy = found.privacy
+    multipliers = accounted(found.account, privacy.noise, privacy.clipping.engine.moves)
+    divisor, test = _divisor(found), RecordedNoise(privacy.noise.coefficients)
     rounding, farthest, counts = 0.0, 0.0, []
     for step, indices in enumerate(batches):
         run.report.progress(step, len(batches), "adding up example by example")
@@ -104,17 +110,22 @@ def _noise(found: Watched, batches: Sequence[Tensor], run: StepRun) -> dict[str,
         update = found.release(indices, step)
         test.add({name: ((value.double() * divisor - by_loop[name].double()) / deviation).float() for name, value in update.items()})
         if isinstance(rule, Adapting):
-            counts.append(_count(found, rule, multipliers[step], divisor))
+            noisy = counted(rule.rule, rule.clip_norm, found.clip_norm, divisor)
+            counts.append((noisy - rule.balance) / rule.rule.deviation(multipliers[step], divisor))
+    return noise_facts(test, counts, privacy.noise, rounding, farthest)
+
+
+def noise_facts(test: RecordedNoise, counts: Sequence[float], noise: Noise, rounding: float, farthest: float) -> dict[str, Any]:
+    """What is written of the noise. ``counts``: noise of an adaptive rule's counts, in deviations. ``rounding``: sum of squares over steps."""
     p_values = test.p_values() | ({"count": _chi_square(counts)} if counts else {})
-    spread = sum(abs(value) for value in found.privacy.noise.coefficients)
+    spread = sum(abs(value) for value in noise.coefficients)
     return {"squares": test.squares, "numbers": test.numbers, "p_values": p_values, "rounding": math.sqrt(rounding) * spread, "sum": farthest}
 
 
-def _count(found: Watched, before: Adapting, multiplier: float, contributions: int) -> float:
-    """The noise of an adaptive rule's count, in deviations, from how the clip norm moved; ``before`` has the count itself."""
-    rule = before.rule
-    share = rule.quantile - math.log(found.clip_norm / before.clip_norm) / rule.learning_rate
-    return ((share - 0.5) * contributions - before.balance) / rule.deviation(multiplier, contributions)
+def counted(rule: AdaptiveQuantile, before: float, after: float, contributions: int) -> float:
+    """The count with its noise that moved a clip norm so: those not clipped less those clipped, by half."""
+    share = rule.quantile - math.log(after / before) / rule.learning_rate
+    return (share - 0.5) * contributions
 
 
 def _chi_square(values: Sequence[float]) -> float:

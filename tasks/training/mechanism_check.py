@@ -12,8 +12,8 @@ from tasks.core.step import Step, StepConfig, StepRun
 from tasks.training.steps import TrainConfig
 
 FACTS = "mechanism.json"
-OF_RECORD = ("unit", "adjacency", "sampler", "rate", "steps", "divisor", "delta", "epsilon", "noise_multiplier", "clipping", "sensitivity")
-"""What the check's account and the record of the trained model (``privacy.json``) must both say."""
+OF_RECORD = ("unit", "adjacency", "sampler", "rate", "steps", "divisor", "delta", "epsilon", "noise_multiplier", "clipping", "sensitivity", "participation")
+"""What the check's account and the record of the trained model (``privacy.json``) must both say, where one does."""
 
 
 class CheckConfig(StepConfig):

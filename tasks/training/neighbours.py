@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tasks.data.prepared import PreparedData
@@ -27,16 +28,12 @@ STRETCH = 10.0
 """So many times the clip norm the median gradient is, where losses are stretched."""
 
 
-class Fewer(PreparedData):
-    """Prepared data without its last training record, or without the user that is named last: its neighbour."""
+class Part(PreparedData):
+    """Prepared data with some of its training records: (R,) which."""
 
-    def __init__(self, folder: Path, unit: str) -> None:
-        import pandas as pd
-
+    def __init__(self, folder: Path, kept: NDArray[np.bool_]) -> None:
         super().__init__(folder)
-        records = super().split("train")
-        numbers = pd.factorize(records["user"])[0] if unit == "user" else np.arange(len(records))
-        self._splits["train"] = records[numbers < numbers.max()].reset_index(drop=True)
+        self._splits["train"] = super().split("train")[kept].reset_index(drop=True)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -47,6 +44,17 @@ class Fewer(PreparedData):
         if facts.get("users", {}).get("train") is not None:
             facts["users"] = {**facts["users"], "train": int(records["user"].nunique())}
         return facts
+
+
+class Fewer(Part):
+    """Prepared data without its last training record, or without the user that is named last: its neighbour."""
+
+    def __init__(self, folder: Path, unit: str) -> None:
+        import pandas as pd
+
+        records = PreparedData(folder).split("train")
+        numbers = pd.factorize(records["user"])[0] if unit == "user" else np.arange(len(records))
+        super().__init__(folder, numbers < numbers.max())
 
 
 def public_numbers(found: Watched, last: int) -> dict[str, Any]:
@@ -66,8 +74,8 @@ def public_numbers(found: Watched, last: int) -> dict[str, Any]:
         "the number of steps": steps,
         "the divisor": gradient.divisor,
         "the deviation of the noise": [gradient.deviation(step) for step in range(schedule.steps)],
-        "the first weights": _digest(dict(found.trained.started.network.named_parameters())),
-        "what a step without records releases": _digest(nobody),
+        "the first weights": digest(dict(found.trained.started.network.named_parameters())),
+        "what a step without records releases": digest(nobody),
         "the draws of the others": _others_draws(found, last),
     }
 
@@ -81,7 +89,8 @@ def _others_draws(found: Watched, last: int) -> list[list[int]] | None:
     return [units[units < last].tolist() for units in drawn]
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """Of tensors by name, to the bit."""
     found = hashlib.blake2b()
     for name, value in sorted(tensors.items()):
         found.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
@@ -122,7 +131,7 @@ def moved(found: Watched, indices: Tensor, step: int, generator: np.random.Gener
     chosen = taken[torch.from_numpy(generator.permutation(len(taken))[:ALONE]).sort().values]
     groups = [indices[units == unit] for unit in chosen]
     norms = [found.alone(group, step)[0] for group in groups]
-    tried = [int(chosen[place]) for place in _candidates(norms, generator)]
+    tried = [int(chosen[place]) for place in candidates(norms, generator)]
     clipped_together = [group for group, _ in found.contributions(indices, step)]
     lone = groups if len(clipped_together) == len(taken) else [*groups, *clipped_together[:ALONE]]
     median = float(np.median(norms))
@@ -157,8 +166,8 @@ def _moved(found: Watched, indices: Tensor, step: int, lone: Sequence[Tensor], t
     return longest, max(sums), max(counts) if isinstance(rule, Adapting) else None
 
 
-def _candidates(norms: Sequence[float], generator: np.random.Generator) -> list[int]:
-    """Places of the longest, and of some others."""
+def candidates(norms: Sequence[float], generator: np.random.Generator) -> list[int]:
+    """Places of the longest of some norms, and of some others: TRIED at most."""
     order = np.argsort(norms)[::-1]
     half = TRIED // 2
     return [*order[:half].tolist(), *generator.permutation(order[half:])[:half].tolist()]

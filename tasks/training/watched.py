@@ -116,7 +116,7 @@ def watched(trainer: Trainer, config: TrainConfig, key: int, run: StepRun) -> It
     assert trainer.account is not None
     trained = trainer.begin(config, run)
     network = trained.started.network.train()
-    _still(network)
+    still(network)
     copied = copy.deepcopy(network)
     trained.started.model.open_up(copied)
     found = mechanics(config, trainer.account, trained.encoded, trained.started, trainer.inputs, key, run, trained.precision)
@@ -164,7 +164,7 @@ def _set_aside(clipper: Clipper) -> Iterator[Bound]:
         clipper.rule = rule
 
 
-def _still(network: nn.Module) -> None:
+def still(network: nn.Module) -> None:
     """Without dropout: modules of it, and rates that a layer keeps as a number."""
     for module in network.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):

@@ -46,7 +46,7 @@ SAMPLERS: dict[str, dict[str, Any]] = {
 }
 DEVIATION, LAW = "the noise does not have the accounted deviation", "the noise is not normal"
 LONGER, FURTHER = "a clipped contribution is longer than the clip norm", "one unit moves the sum further than the account allows"
-OTHER_SUM = "the engine's clipped sum is not the loop's"
+OTHER_SUM = "the clipped sum is not that of contributions added up one by one"
 
 
 @pytest.fixture(autouse=True, scope="module")

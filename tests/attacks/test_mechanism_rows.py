@@ -16,7 +16,7 @@ from tests.conftest import NewRun, Prepare
 from tests.training.private import block, config
 
 LONGER, FURTHER = "a clipped contribution is longer than the clip norm", "one unit moves the sum further than the account allows"
-OTHER_SUM = "the engine's clipped sum is not the loop's"
+OTHER_SUM = "the clipped sum is not that of contributions added up one by one"
 
 
 def facts(**changes: Any) -> dict[str, Any]:
@@ -27,6 +27,7 @@ def facts(**changes: Any) -> dict[str, Any]:
         "private": True,
         "record": dict.fromkeys(OF_RECORD, 1),
         "conditions": {"unit": "example", "adjacency": "add-remove", "delta": "1e-05", "accountant": "pld"},
+        "release": "step",
         "steps": 4,
         "own_twin": False,
         "noise": {**noise, **changes.pop("noise", {})},
@@ -72,7 +73,7 @@ def test_the_smallest_of_several_tests_counts_as_often_as_there_are_tests(tmp_pa
 def test_noise_that_rounding_hides_is_told_nothing_of(tmp_path: Path) -> None:
     found = rows(tmp_path, noise={"rounding": 0.021, "p_values": {"variance": 0.0}})
     assert {name for name, row in found.items() if row.status == "insufficient_evidence"} == {"noise_ratio", "noise_p_value", "violations"}
-    assert found["noise_ratio"].reason == "the clipped sums of engine and loop are 0.021 deviations of the noise apart, and 0.02 could be told from noise"
+    assert found["noise_ratio"].reason == "two ways to add up the clipped sums are 0.021 deviations of the noise apart, and 0.02 could be told from noise"
     other = rows(tmp_path, noise={"rounding": 500.0, "sum": 0.5})
     assert other["noise_ratio"].status == "insufficient_evidence" and failed(other) == [OTHER_SUM]
 

@@ -2,6 +2,8 @@
 
     python tests/benchmarks/federated_flower.py [--json] [--only private]
 
+flower: a round of 50 of 1,000 devices with the language model of specs/fl_selection/irc_static.yaml, in one process on one core and by Flower's simulation on
+one and on two: seconds, and the memory of all processes, each engine in a process of its own.
 private: a round with clips and noise against the same without, 50 devices with the language model of specs/fl_selection/irc_static.yaml, on one core.
 secure: rounds of secure aggregation of 100 devices with a million parameters each, of which 5 drop out, in one process on one core.
 """
@@ -17,10 +19,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.benchmarks._engine_rounds import engine_rows
 from tests.benchmarks._private_rounds import private_rows
 from tests.benchmarks._secure_rounds import secure_rows
 
-PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {"private": private_rows, "secure": secure_rows}
+PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {"flower": engine_rows, "private": private_rows, "secure": secure_rows}
 
 
 def main() -> None:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import time
 import uuid
+from pathlib import Path
 
 import psutil
 import pytest
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 MARK = "ASSAY_TEST_MARK"
+HOLD = """
+import time
+from pathlib import Path
+from tasks.federated.flower.{module} import {opener}
+with {opened} as fleet:
+    print("open", flush=True)
+    time.sleep(600)
+"""
 
 
 def mark(monkeypatch: pytest.MonkeyPatch) -> str:
@@ -43,3 +56,17 @@ def left(name: str, within: float = 20.0) -> list[str]:
         except psutil.NoSuchProcess:
             continue
     return told
+
+
+def assert_nothing_outlives(module: str, opened: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kill a program that holds an engine open: everything that it started ends."""
+    name = mark(monkeypatch)
+    program = HOLD.format(module=module, opener=opened.split("(")[0], opened=opened)
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "open\n"
+    assert len(marked(name)) > 3
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert left(name, within=60.0) == []

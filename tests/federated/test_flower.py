@@ -166,7 +166,7 @@ def test_a_round_completes_without_lost_devices_and_weighs_nobody_anew(inputs: d
     assert there.costs.uploads == (~lost).sum() and there.costs.downloads == len(lost)
     alone = training(inputs, tmp_path / "alone", block)
     total = RunningTotal(alone.work.sent())
-    alone._view(0)
+    alone.view(0)
     jobs = [alone._job(int(client), 0).weighted(weight) for client, weight in zip(entry.client[~lost], entry.weight[~lost], strict=True)]
     alone.layout.train(jobs, total)
     assert torch.allclose(weights(there) - begun, torch.cat([part.flatten() for part in total.sum()]).float(), atol=1e-6)
@@ -242,7 +242,7 @@ def test_a_clip_rule_is_obeyed_on_the_node(inputs: dict[str, Path], tmp_path: Pa
     there = training(inputs, tmp_path / "there", federation(), by_nodes(grid(inputs, 2), 2))
 
     def total(rounds: Rounds, rule: ClipRule | None) -> Watched:
-        rounds._view(0)
+        rounds.view(0)
         found = Watched(rounds.work.sent(), rule, 4.0)
         rounds.layout.train([rounds._job(client, 0).weighted(0.25 * (client + 1)) for client in range(4)], found)
         return found

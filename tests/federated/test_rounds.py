@@ -119,7 +119,7 @@ def test_all_strategies_of_a_seed_face_one_world(tmp_path: Path) -> None:
         rounds = training(tmp_path / name, **{**STRATEGIES[name], **away})
         seen.append([])
         for number in range(6):
-            seen[-1].append(rounds._view(number).available.tolist())
+            seen[-1].append(rounds.view(number).available.tolist())
             rounds.round(number)
     assert seen[0] == seen[1] and any(not all(row[:-1]) for row in seen[0])
 
@@ -127,7 +127,7 @@ def test_all_strategies_of_a_seed_face_one_world(tmp_path: Path) -> None:
 def test_devices_without_records_and_without_power_are_never_asked(tmp_path: Path) -> None:
     rounds = training(tmp_path, availability={"kind": "bernoulli", "probability": 0.5}, rounds=40)
     for number in range(40):
-        available = rounds._view(number).available
+        available = rounds.view(number).available
         rounds.round(number)
         assert available[rounds.log.rounds[-1].client].all()
     assert rounds.log.history.times_asked[DEVICES - 1] == 0

@@ -27,6 +27,11 @@ def without(selection: Values, *names: str) -> Values:
     return {name: value for name, value in selection.items() if name not in names}
 
 
+def audited(attack: str = "gdp", **given: Any) -> Values:
+    """A private federation with an attack on it."""
+    return {**devices(**given), "attacks": [{"kind": attack}]}
+
+
 IN_WINDOWS: Values = {"kind": "continual", "windows": 4}
 PLAIN: Values = {"kind": "none"}
 FEW: Values = {"labels": {"kind": "self-training"}}
@@ -70,6 +75,9 @@ FEDERATED_CASES: dict[str, tuple[Values, Values]] = {
     "FED-51": (devices(partition={"kind": "iid", "devices": 1000}), devices()),
     "FED-52": (devices(selection=BY_ACTIVITY), devices()),
     "FED-53": (devices(), devices({"kind": "none"})),
+    "FED-56": (devices(partition={"kind": "natural", "devices": 50}), devices(partition={"kind": "iid", "devices": 50})),
+    "FED-54": (audited(partition={"kind": "natural", "minimum_examples": 2}), audited(partition={"kind": "natural", "minimum_examples": 1})),
+    "FED-55": (audited(selection=BY_ACTIVITY), audited(selection={**BY_ACTIVITY, "alpha": 0})),
 }
 FEDERATED_MORE: list[tuple[str, bool, Values]] = [
     ("FED-11", True, {"privacy": {"kind": "dp-fedavg"}, "data": {"kind": "clinc150"}, "training": {}}),
@@ -83,6 +91,14 @@ FEDERATED_MORE: list[tuple[str, bool, Values]] = [
     ("FED-14", True, devices(correction="hajek")),
     ("FED-16", True, devices(availability={"kind": "activity-tied"})),
     ("FED-16", False, devices(availability={"kind": "bernoulli"})),
+    ("FED-54", True, audited("one-run", partition={"kind": "natural", "devices": 40})),
+    ("FED-54", True, audited("clopper-pearson", partition={"kind": "iid", "devices": 40})),
+    ("FED-54", True, audited(partition={"kind": "natural", "column": "group"})),
+    ("FED-54", False, audited("mechanism", partition={"kind": "natural", "minimum_examples": 2})),
+    ("FED-54", False, {**audited(partition={"kind": "iid", "devices": 40}), "privacy": {"kind": "none"}}),
+    ("FED-55", False, audited("mechanism", selection=BY_ACTIVITY)),
+    ("ATTACK-03", True, audited("mechanism", engine={"kind": "flower-simulation"})),
+    ("ATTACK-03", False, audited("gdp", engine={"kind": "flower-simulation"})),
     ("PRIV-29", True, devices({"noise": {"kind": "banded", "bands": 8}}, separation=7)),
     ("PRIV-29", False, devices({"noise": {"kind": "banded", "bands": 8}}, separation=8)),
 ]

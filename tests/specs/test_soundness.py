@@ -117,7 +117,10 @@ MECHANISM = [{"kind": "mechanism"}]
 CASES: dict[str, tuple[Values, Values]] = {
     "ATTACK-01": ({"attacks": ATTACKS, "data": {"attack_holdout": 99}}, {"attacks": ATTACKS, "data": {"attack_holdout": 100}}),
     "ATTACK-02": ({"attacks": ATTACKS, "data": {"kind": "snips"}}, {"attacks": ATTACKS, "data": {"kind": "snips", "public_size": 90, "attack_holdout": 10}}),
-    "ATTACK-03": ({**federated("uniform"), "attacks": MECHANISM}, {**federated("uniform"), "attacks": ATTACKS}),
+    "ATTACK-03": (
+        {**federated("uniform", secure_aggregation={}), "attacks": MECHANISM},
+        {**federated("uniform", engine={"kind": "in-process"}), "attacks": MECHANISM},
+    ),
     "ATTACK-04": (taught(attacks=MECHANISM), taught(attacks=ATTACKS)),
     "DATA-02": ({"data": {"public_size": 10, "attack_holdout": 11}}, {"data": {"public_size": 10, "attack_holdout": 10}}),
     "DATA-03": (counted(100, 89), counted(100, 90)),

@@ -23,7 +23,7 @@ from tasks.training.mechanism_check import CHECK_MECHANISM, FACTS, CheckConfig, 
 from tasks.training.neighbours import Fewer, public_numbers
 from tasks.training.steps import TRAIN, TrainConfig
 from tasks.training.trainer import Trainer
-from tasks.training.watched import Watched, _still, apart, length, stretched, watched
+from tasks.training.watched import Watched, apart, length, still, stretched, watched
 from tests.conftest import NewRun, Prepare
 from tests.models.samples import farthest
 from tests.training.private import block, config
@@ -144,7 +144,7 @@ class Rated(nn.Module):
 
 def test_no_dropout_is_left() -> None:
     module = Rated()
-    _still(module)
+    still(module)
     assert (module.dropout.p, module.attention_dropout, module.scale, module.name) == (0.0, 0.0, 0.5, "drop")
 
 
@@ -157,9 +157,9 @@ def test_the_accounted_multipliers_are_those_that_were_composed(noise: dict[str,
     account, privacy = trainer_of(settings, data).account, settings.privacy
     assert account is not None and isinstance(privacy, DpSgd)
     said = [privacy.noise.multiplier(account.noise_multiplier, step, account.schedule.steps) for step in range(account.schedule.steps)]
-    assert accounted(account, privacy) == pytest.approx(said)
+    assert accounted(account, privacy.noise, privacy.clipping.engine.moves) == pytest.approx(said)
     releases = tuple(replace(release, noise_multiplier=3 * release.noise_multiplier) for release in account.mechanism.releases)
-    other = accounted(replace(account, mechanism=replace(account.mechanism, releases=releases)), privacy)
+    other = accounted(replace(account, mechanism=replace(account.mechanism, releases=releases)), privacy.noise, privacy.clipping.engine.moves)
     assert (other == pytest.approx([3 * value for value in said])) == (sampler["kind"] == "poisson")
 
 

@@ -20,7 +20,7 @@ NEGLIGIBLE = 0.02
 """Deviations by which rounding of the clipped sums may move a statistic at most. The smallest spread of a statistic is 0.7, so the false alarm stays below
 1.2e-6."""
 SAME = 1e-4
-"""By so much of the clip norm, for each contribution, a sum may be off the loop's; engines here are off by 1e-6 at most."""
+"""By so much of the clip norm, for each contribution, a sum may be off that of contributions one by one; engines here are off by 1e-6 at most."""
 EXCESS = 1e-6
 """By so much an engine may exceed its bound, as a share of it."""
 WAYS: Mapping[str, tuple[Direction, float | None]] = {
@@ -34,18 +34,20 @@ WORDS = {
     "variance": "the noise does not have the accounted deviation",
     "mean": "the noise is not centred",
     "law": "the noise is not normal",
-    "steps": "the noise of a step follows from that of other steps",
+    "steps": "the noise of a {release} follows from that of other {release}s",
     "count": "the noise on the count does not have the accounted deviation",
 }
+TAKES_PART = {"step": "record", "round": "device"}
+"""What is summed up in a step of a training, and in a round of a federation."""
 
 
 class MechanismTest(Attack):
     """Holds the mechanism that a trial trains under against its account, on the trial's own data and network. It needs no other model and no non-members.
 
     The direct test of the noise: of the first ``steps`` updates, times the divisor, the clipped sum is taken away, which the loop engine adds up beside
-    the training's; what is left must be independent and normal, of the accounted deviation. The neighbouring-datasets test: with a unit less, no public
-    number may change, by a bit, and no sum by more than its sensitivity. A mechanism that fails has not the epsilon that it claims; one that passes may
-    still have other faults, which attacks look for from outside.
+    the training's, or of the rounds of a federation each device trained by itself; what is left must be independent and normal, of the accounted
+    deviation. The neighbouring-datasets test: with a unit less, no public number may change, by a bit, and no sum by more than its sensitivity. A
+    mechanism that fails has not the epsilon that it claims; one that passes may still have other faults, which attacks look for from outside.
 
     All is seen at the first weights, without dropout, in one process, with the draws of the seed: a trial whose randomness is reproducible takes the same.
     An update of a training in several processes is added up from the same pieces.
@@ -54,7 +56,7 @@ class MechanismTest(Attack):
     needs_pools: ClassVar[bool] = False
 
     kind: Literal["mechanism"]
-    steps: int = Field(default=8, ge=1, le=1000, description="How many steps are looked at; each one's records pass the network one by one.")
+    steps: int = Field(default=8, ge=1, le=1000, description="How many steps, or rounds of a federation, are looked at, record by record, or device by device.")
 
     def needs(self, study: Mapping[str, Any]) -> tuple[Need, ...]:
         """The check."""
@@ -67,9 +69,9 @@ class MechanismTest(Attack):
         facts = json.loads((needed["mechanism"] / FACTS).read_text())
         if not facts["private"]:
             reason = "the trial trains without a privacy mechanism: there is nothing to hold against an account"
-            return Measures(tuple(self._row(name, {}, status="unsupported", reason=reason) for name in WAYS))
+            return Measures(tuple(self._row(name, self._conditions("step"), status="unsupported", reason=reason) for name in WAYS))
         record = json.loads((target / "privacy.json").read_text())
-        said = {name: facts["conditions"][name] for name in ("unit", "adjacency", "delta")}
+        said = {name: facts["conditions"][name] for name in ("unit", "adjacency", "delta")} | self._conditions(facts["release"])
         return Measures((*self._noise(facts, said), self._sensitivity(facts, said), self._violations(facts, record, said)))
 
     def _noise(self, facts: Mapping[str, Any], said: dict[str, str]) -> Iterator[Row]:
@@ -102,9 +104,11 @@ class MechanismTest(Attack):
 
     def _row(self, name: str, said: dict[str, str], **rest: Any) -> Row:
         direction, highest = WAYS[name]
-        conditions = {**said, "protocol": f"the first {self.steps} steps at the first weights"}
-        full = {"name": self.metric("privacy", name), "direction": direction, "lowest": 0.0, "highest": highest, "conditions": conditions}
+        full = {"name": self.metric("privacy", name), "direction": direction, "lowest": 0.0, "highest": highest, "conditions": said}
         return Row.model_validate({"value": None, **full, **rest})
+
+    def _conditions(self, release: str) -> dict[str, str]:
+        return {"protocol": f"the first {self.steps} {release}s at the first weights"}
 
 
 def spread(squares: float, numbers: int) -> tuple[float, float]:
@@ -123,16 +127,18 @@ def _tests(facts: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[tupl
     noise, moved = facts["noise"], facts["moved"]
     if _not_told(facts) is None:
         p_values = noise["p_values"]
-        yield from ((WORDS[name], p >= FALSE_ALARM / len(p_values)) for name, p in p_values.items())
-    yield "the engine's clipped sum is not the loop's", noise["sum"] <= SAME
+        yield from ((WORDS[name].format(release=facts["release"]), p >= FALSE_ALARM / len(p_values)) for name, p in p_values.items())
+    yield "the clipped sum is not that of contributions added up one by one", noise["sum"] <= SAME
     if moved is not None:
         yield "a clipped contribution is longer than the clip norm", moved["longest"] <= 1 + EXCESS
         yield "one unit moves the sum further than the account allows", moved["sums"] <= 1 + EXCESS + moved["rounding"]
         if moved["counts"] is not None:
             yield "one unit moves the count further than the account allows", moved["counts"] <= 1 + EXCESS
+    if "rate" in facts:
+        yield "a unit takes part more often than the account says", facts["rate"] <= 1 + EXCESS
     follow = facts["follows_from_the_records"]
     yield f"with a unit less there is another value of {', '.join(follow)}", not follow
-    other = [name for name in OF_RECORD if facts["record"][name] != record.get(name)]
+    other = [name for name in OF_RECORD if facts["record"].get(name) != record.get(name)]
     yield f"the trained model's record says another {', '.join(other)}", not other
 
 
@@ -141,8 +147,8 @@ def _not_told(facts: Mapping[str, Any]) -> str | None:
     rounding = facts["noise"]["rounding"]
     if rounding <= NEGLIGIBLE:
         return None
-    return f"the clipped sums of engine and loop are {rounding:.2g} deviations of the noise apart, and {NEGLIGIBLE:g} could be told from noise"
+    return f"two ways to add up the clipped sums are {rounding:.2g} deviations of the noise apart, and {NEGLIGIBLE:g} could be told from noise"
 
 
 def _nobody(facts: Mapping[str, Any]) -> str:
-    return f"no record took part in the first {facts['steps']} steps: raise steps"
+    return f"no {TAKES_PART[facts['release']]} took part in the first {facts['steps']} {facts['release']}s: raise steps"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +16,7 @@ from tasks.federated.engine import Training
 from tasks.federated.engines._flower import FlowerEngine
 
 if TYPE_CHECKING:
+    from tasks.federated.flower.fleet import Fleet
     from tasks.federated.local import Layout
 
 SECRET = "ASSAY_SUPEREXEC_SECRET_FILE"  # noqa: S105 - the name of a variable that names a file
@@ -43,18 +44,19 @@ class FlowerDeployment(FlowerEngine):
     @contextmanager
     def opened(self, training: Training) -> Iterator[Layout]:
         """See Engine."""
+        with self.fleet(training.devices, training.inputs, training.run.checkpoint / "flower", training.run.device) as fleet:
+            yield self.over(training, fleet)
+
+    def fleet(self, devices: int, inputs: Mapping[str, Path], folder: Path, device: str) -> AbstractContextManager[Fleet]:
+        """The nodes: those of the SuperLink that is named, else of one on loopback, which works in a folder. Raises UserError."""
         from tasks.federated.flower.deployment import deployed, joined
         from tasks.federated.flower.superlink import SuperLink
 
         if self.address is None or self.root_certificates is None:
-            nodes = min(self.nodes, training.devices)
-            with deployed(training.run.checkpoint / "flower", training.inputs, nodes, training.run.device, self.timeout_seconds) as fleet:
-                yield self.over(training, fleet)
-            return
+            return deployed(folder, inputs, min(self.nodes, devices), device, self.timeout_seconds)
         named = os.environ.get(SECRET)
         try:
             secret, authority = Path(named).read_bytes() if named else None, self.root_certificates.read_bytes()
         except OSError as error:
             raise UserError(f"federation.engine: {error.filename} cannot be read ({error.strerror})") from error
-        with joined(SuperLink(self.address, authority, secret), self.nodes, self.timeout_seconds) as fleet:
-            yield self.over(training, fleet)
+        return joined(SuperLink(self.address, authority, secret), self.nodes, self.timeout_seconds)

@@ -32,10 +32,13 @@ class Loopback(Host):
 
     def __init__(self, folder: Path, inputs: Mapping[str, Path], nodes: int, device: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._nodes = folder, nodes
+        self.folder, self._nodes = folder, nodes
         self._certificates = write_certificates(folder)
+        self.authority = self._certificates[0]
         self._secret = write_shared_secret(folder / "superexec.secret")
-        self._programs: dict[int, Program] = {}
+        self.programs: dict[int, Program] = {}
+        """The SuperNodes by partition."""
+        self._ids: dict[int, int] = {}
         for partition in range(nodes):
             home = folder / f"node-{partition}"
             share = {**inputs, **write_share(inputs["data"], inputs["population"], partition, nodes, home)}
@@ -44,31 +47,32 @@ class Loopback(Host):
 
     def begin(self) -> SuperLink:
         """Start the SuperLink, let the nodes join, start them. Raises UserError."""
-        authority, certificate, key = self._certificates
+        _, certificate, key = self._certificates
         port = free_port()
-        tls = ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(key), "--ssl-ca-certfile", str(authority)]
-        safe = ["--enable-supernode-auth", "--superexec-auth-secret-file", str(self._folder / "superexec.secret"), "--disable-runtime-dependency-installation"]
+        tls = ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(key), "--ssl-ca-certfile", str(self.authority)]
+        safe = ["--enable-supernode-auth", "--superexec-auth-secret-file", str(self.folder / "superexec.secret"), "--disable-runtime-dependency-installation"]
         command = ["flower-superlink", *tls, *safe, "--isolation", "process", "--host", LOOPBACK, "--port", str(port)]
-        self._superlink = Program("superlink", command, self._folder / "superlink")
+        self._superlink = Program("superlink", command, self.folder / "superlink")
         self._superlink.wait_for(port)
-        self._address = f"{LOOPBACK}:{port}"
-        found = SuperLink(self._address, authority.read_bytes(), self._secret)
+        self.address = f"{LOOPBACK}:{port}"
+        self._link = SuperLink(self.address, self.authority.read_bytes(), self._secret)
         for partition in range(self._nodes):
-            found.register(public_key_to_bytes(write_node_key(self._home(partition) / "node.key")))
             self._start(partition)
-        return found
+        return self._link
 
     def end(self) -> None:
         """End all of it."""
-        for program in (*self._programs.values(), *([self._superlink] if hasattr(self, "_superlink") else [])):
+        for program in (*self.programs.values(), *([self._superlink] if hasattr(self, "_superlink") else [])):
             program.end()
 
-    def mend(self) -> None:
-        """Start SuperNodes again that ended."""
-        for partition, program in self._programs.items():
-            if program.ended:
-                program.end()
-                self._start(partition)
+    def mend(self) -> bool:
+        """Put a new SuperNode in the place of each that ended: for a minute the SuperLink takes the old one for alive, and lets nobody in by its key."""
+        ended = [partition for partition in self.programs if self.gone(partition)]
+        for partition in ended:
+            self.programs[partition].end()
+            self._link.unregister(self._ids[partition])
+            self._start(partition)
+        return bool(ended)
 
     def check(self) -> None:
         """Raise UserError where the SuperLink ended."""
@@ -77,20 +81,17 @@ class Loopback(Host):
 
     def gone(self, partition: int) -> bool:
         """Whether the SuperNode of a partition ended."""
-        return partition in self._programs and self._programs[partition].ended
-
-    def groups(self) -> list[int]:
-        """The process groups of the SuperNodes, by partition."""
-        return [program.group for program in self._programs.values()]
+        return partition in self.programs and self.programs[partition].ended
 
     def _home(self, partition: int) -> Path:
-        return self._folder / f"node-{partition}"
+        return self.folder / f"node-{partition}"
 
     def _start(self, partition: int) -> None:
-        home, authority = self._home(partition), self._certificates[0]
+        home = self._home(partition)
+        self._ids[partition] = self._link.register(public_key_to_bytes(write_node_key(home / "node.key")))
         who = ["--auth-supernode-private-key", str(home / "node.key"), "--node-config", str(home / "node.toml")]
-        where = ["--superlink", self._address, "--root-certificates", str(authority), "--host", LOOPBACK, "--port", str(free_port())]
-        self._programs[partition] = Program(f"supernode-{partition}", ["flower-supernode", *where, *who], home)
+        where = ["--superlink", self.address, "--root-certificates", str(self.authority), "--host", LOOPBACK, "--port", str(free_port())]
+        self.programs[partition] = Program(f"supernode-{partition}", ["flower-supernode", *where, *who], home)
 
 
 @contextmanager

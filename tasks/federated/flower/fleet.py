@@ -26,8 +26,9 @@ class NodeFailed(UserError):
 class Host:
     """What keeps nodes alive, as far as the server knows; here nothing is known of them."""
 
-    def mend(self) -> None:
-        """Bring back what ended, before a round."""
+    def mend(self) -> bool:
+        """Bring back what ended, before a round; whether there was something."""
+        return False
 
     def check(self) -> None:
         """Raise UserError where nothing can answer any more."""
@@ -64,6 +65,11 @@ class Fleet:
             if time.monotonic() > end:
                 raise UserError(f"federation.engine: {len(self._partition_of)} of {self.partitions} nodes joined within {self.timeout:g} seconds")
             time.sleep(PAUSE)
+
+    def mend(self) -> None:
+        """Bring back nodes that ended, as far as the server keeps them. Raises UserError."""
+        if self.host.mend():
+            self.gather()
 
     def nodes(self) -> dict[int, int]:
         """Node ids by partition of the nodes that are there now; new ones are asked once which they are. Raises NodeFailed, UserError."""

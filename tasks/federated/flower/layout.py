@@ -43,7 +43,7 @@ class FlowerLayout(Layout):
         self._rounds += 1
         if not jobs:
             return Outcomes.of([], [], jobs)
-        self._fleet.host.mend()
+        self._fleet.mend()
         self._strategy.begin(jobs, total)
         messages = self._strategy.configure_train(self._rounds, arrays(total.sent), ConfigRecord(), self._fleet.grid)
         replies = self._fleet.exchange({message.metadata.dst_node_id: message for message in messages})

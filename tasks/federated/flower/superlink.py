@@ -19,7 +19,7 @@ import httpx
 from flwr.cli.build import build_fab_from_files
 from flwr.common.constant import SubStatus
 from flwr.common.serde import fab_to_proto, run_from_proto
-from flwr.proto.control_pb2 import RegisterNodeRequest, StartRunRequest
+from flwr.proto.control_pb2 import RegisterNodeRequest, StartRunRequest, UnregisterNodeRequest
 from flwr.proto.runtime_pb2 import AcquireTaskRequest, PullTaskInputRequest, PushTaskOutputRequest
 from flwr.serverapp import Grid
 from flwr.supercore.constant import TaskType
@@ -68,10 +68,15 @@ class SuperLink:
     authority: bytes
     secret: bytes | None
 
-    def register(self, public_key: bytes) -> None:
-        """Let the node with a key (PEM) join. Raises UserError."""
+    def register(self, public_key: bytes) -> int:
+        """Let the node with a key (PEM) join; returns its id. Raises UserError."""
         with self._control() as control:
-            control.RegisterNode(RegisterNodeRequest(public_key=public_key))
+            return int(control.RegisterNode(RegisterNodeRequest(public_key=public_key)).node_id)
+
+    def unregister(self, node: int) -> None:
+        """A node is no more. Raises UserError."""
+        with self._control() as control:
+            control.UnregisterNode(UnregisterNodeRequest(node_id=node))
 
     @contextmanager
     def run(self) -> Iterator[Grid]:
