@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks.comparison.columns import Column
-from tasks.comparison.comparison import DELTA, EPSILON, SPENT, Comparison, Value
+from tasks.comparison.comparison import DELTA, EPSILON, EVALUATION, SPENT, Comparison, Value
 from tasks.comparison.numbers import with_interval
 from tasks.privacy.account import rounded_up
 
@@ -23,7 +23,7 @@ def written(metric: str, value: Value) -> str:
     """A number with its interval. What was spent is rounded up, as it is guaranteed: a bound that is rounded down is not true."""
     if value.value is None:
         return value.status.replace("_", " ")
-    if metric in (EPSILON, DELTA):
+    if metric in (EPSILON, EVALUATION, DELTA):
         return rounded_up(value.value)
     mark = CONFOUNDED if value.status == "confounded" else ""
     return with_interval(value.value, value.low, value.high) + mark

@@ -15,7 +15,8 @@ Verdict = Literal["holds", "contradicted", "not shown", "descriptive", "unanswer
 EPSILON, DELTA = "privacy/epsilon", "privacy/delta"
 NOISE_MULTIPLIER, AUC_CEILING = "privacy/noise_multiplier", "privacy/auc_ceiling"
 MICRO_BATCH = "privacy/epsilon_micro_batch"
-SPENT = (EPSILON, MICRO_BATCH, DELTA, NOISE_MULTIPLIER, AUC_CEILING)
+EVALUATION = "privacy/epsilon_evaluation"
+SPENT = (EPSILON, MICRO_BATCH, EVALUATION, DELTA, NOISE_MULTIPLIER, AUC_CEILING)
 """What a private training spends: exact and known before it trains, so that no arm does well or badly by it."""
 
 

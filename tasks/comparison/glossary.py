@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.comparison.comparison import AUC_CEILING, EPSILON, MICRO_BATCH, NOISE_MULTIPLIER, Comparison
+from tasks.comparison.comparison import AUC_CEILING, EPSILON, EVALUATION, MICRO_BATCH, NOISE_MULTIPLIER, Comparison
 from tasks.comparison.guarantees import SIMULATED
 from tasks.comparison.pareto import Front
 
@@ -19,6 +19,8 @@ MEANINGS = {
     "pays more. It follows from people's activity and is not for release; the guarantee is that of a device at the activity cap.",
     "epsilon micro batch": "What the same noise gives to a micro-batch, a group of records that is clipped as one and is there or not as one. No person is "
     "one, so this is a weaker promise; of one record the epsilon is the other one.",
+    "epsilon evaluation": "What the noisy scores that devices hand over while a model is trained cost by themselves, all together. It says nothing of the "
+    "model: where the model is private too, epsilon covers both.",
     "add/remove": "The bound compares training data with and without the protected unit.",
     "replace one": "The bound compares training data in which the protected unit is exchanged for another.",
     "zero-out": "The bound compares training data with the protected unit and with an empty record in its place.",
@@ -46,6 +48,9 @@ MEANINGS = {
     "violations": "Tests of the mechanism that failed. A training with any does not have the guarantee that it claims; the reason names them.",
     "gain over a trivial model": "How much better the model is than one that says the same of every text, which was fitted on the same training records: the "
     "commonest label or tag, each word's own commonest tag, or how frequent each token or place is. 0 is no better.",
+    "self labelled, self label accuracy": "Share of the records without a label to which devices give one by the final model, and share of these that are "
+    "right. The second reads labels that training never sees.",
+    "erased": "Devices that left with all they held. They score nothing any more, and the model's value on their test records stands apart.",
     "confounded": "Something other than what the number is named for may have made it. The reason stands below the tables.",
     "fairness difference": "Between groups, the number of the group that is served best less that of the group that is served worst; of a metric that "
     "has an ideal value, the distance from it. 0 is the ideal; small groups make it larger by chance alone, and 0 does not show that there is no bias.",
@@ -98,6 +103,10 @@ def _of_metrics(comparison: Comparison) -> Iterator[str]:
         "/noise_ratio": "noise ratio",
         "/sensitivity_ratio": "sensitivity ratio",
         "/violations": "violations",
+        "/self_labelled": "self labelled, self label accuracy",
+        "/self_label_accuracy": "self labelled, self label accuracy",
+        "/erased_devices": "erased",
+        "/erased": "erased",
         "/difference": "fairness difference",
         **dict.fromkeys(("_over_majority", "_over_most_frequent_tag", "_over_word_tags", "_below_unigram"), "gain over a trivial model"),
     }
@@ -109,6 +118,8 @@ def _of_metrics(comparison: Comparison) -> Iterator[str]:
             yield "epsilon by activity"
         if metric == MICRO_BATCH:
             yield "epsilon micro batch"
+        if metric == EVALUATION:
+            yield "epsilon evaluation"
         if metric == NOISE_MULTIPLIER:
             yield "noise multiplier"
         if metric == AUC_CEILING:

@@ -146,7 +146,7 @@ def test_devices_wait_until_the_warm_up_is_over(tmp_path: Path) -> None:
     assert found is not None
     for number in range(4):
         for client in range(5):
-            rounds._view(number)
+            rounds.view(number)
             job = rounds._job(client, number)
             whole = rounds._held.rows(client)
             assert job.rows.tolist() == (whole[found.confirmed[whole]] if number < 2 else whole).tolist()

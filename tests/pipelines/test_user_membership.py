@@ -58,6 +58,24 @@ def test_users_of_a_federation_are_told_by_their_records_together(tmp_path: Path
     assert steps.count("federate") == 3, "the target and two shadows, by the kind's own training"
 
 
+def test_shadows_of_a_private_federation_are_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The attack is on the mechanism: shadows trained without it would judge another model. The AUC of any user lies under the ceiling of epsilon 1, or
+    chance (250 users: a deviation of 0.04) put it there: 5 deviations, false alarm 6e-7."""
+    at(tmp_path, monkeypatch)
+    private = {"kind": "dp-fedavg", "target_epsilon": 1.0, "clipping": {"rule": {"kind": "flat", "l2_clip_norm": 1.0}}}
+    coins = {"selection": {"kind": "uniform", "design": "poisson"}, "correction": {"kind": "equal"}}
+    ran = Ran({**STUDY, "name": "private-users", "privacy": private, "federation": {**STUDY["federation"], **coins, "rounds": 3}}, monkeypatch)
+    assert ran.outcome.exit_code == 0
+    rows = ran.rows("main")
+    federated = [node.config for node in ran.plan.graph if node.step.name == "federate"]
+    assert len(federated) == 3 and {config.privacy.kind for config in federated} == {"dp-fedavg"}  # type: ignore[attr-defined]
+    ceiling = rows["auc_ceiling"].value
+    assert rows["epsilon"].value == pytest.approx(1.0, abs=0.01) and rows["epsilon"].conditions["unit"] == "user" and ceiling is not None
+    for attack in ("loss_threshold", "lira"):
+        auc = rows[f"{attack}/auc"].value
+        assert auc is not None and auc < ceiling + 0.2
+
+
 def test_a_coin_per_user_is_asked_for(prepare: Prepare) -> None:
     block = {name: held for name, held in STUDY["data"].items() if name != "attack_holdout_by"}
     with pytest.raises(SpecErrors, match="a user whose records are drawn one by one"):

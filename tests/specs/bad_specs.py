@@ -303,4 +303,30 @@ AUDITS = {
     ),
 }
 
-BAD = STUDIES | PARTS | DATA | CLAIMS | PRIVACY | AUDITS
+
+def federated(block: str, *errors: Expected) -> Bad:
+    """A federation whose further keys begin on line 6."""
+    head = SMALL.replace("dp-training", "fl-selection").replace("task: intent}", "task: intent, public_size: 90}")
+    return Bad(f"{head}partition: {{kind: natural}}\n{block}\n", errors)
+
+
+FEDERATIONS = {
+    "source of labels that is not known": federated(
+        "labels: {kind: self-trainin}", (6, 10, "labels.kind", "unknown kind 'self-trainin'; did you mean 'self-training'?")
+    ),
+    "confidence above one": federated("labels: {kind: self-training, threshold: 1.5}", (6, 31, "labels.threshold", "must be at most 1 (got 1.5)")),
+    "threshold where devices make no labels": federated(
+        "labels: {kind: confirmed, threshold: 0.9}", (6, 27, "labels.threshold", "unknown key; the keys are 'kind', 'labelled'")
+    ),
+    "private checks without an amount of noise": federated(
+        "evaluation: {kind: federated, private: {most_records: 5}}",
+        (6, 31, "evaluation.private", "give exactly one of target_epsilon and noise_multiplier"),
+    ),
+    "private checks of a metric without a bound": federated(
+        "evaluation: {kind: federated, private: {target_epsilon: 1}}\nutility: [{kind: loss}]",
+        (6, 31, "evaluation.private", "no public number bounds what a record adds to the sums of the first utility metric: "),
+    ),
+    "private checks at the server": federated("evaluation: {kind: central, private: {target_epsilon: 1}}", (6, 29, "evaluation.private", "unknown key; ")),
+}
+
+BAD = STUDIES | PARTS | DATA | CLAIMS | PRIVACY | AUDITS | FEDERATIONS
