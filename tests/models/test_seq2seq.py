@@ -12,14 +12,15 @@ from torch import Tensor, nn
 from transformers import AutoModelForSeq2SeqLM, BartConfig, BartForConditionalGeneration, T5Config, T5ForConditionalGeneration
 
 from tasks.models._seq2seq import Seq2SeqNetwork
-from tasks.models.artifact import LoadedModel
+from tasks.models.artifact import LoadedModel, load_model, save_model
 from tasks.models.batches import encode_split, network_inputs
 from tasks.models.losses import example_losses
 from tasks.models.masking import IGNORED
+from tasks.models.model import MODELS, Architecture
 from tasks.models.predicting import predictions
 from tasks.privacy.engine import UnseenWeight
 from tests.models.exports import export_sample
-from tests.models.samples import SEQ2SEQ, start
+from tests.models.samples import SEQ2SEQ, publish, start
 from tests.privacy.clipping import clipped, flat
 
 RECORDS = pd.DataFrame({"id": ["a", "b", "c"], "text": ["how are you today", "a", "fine, thanks"], "target": ["greets", "says a letter", "ok"]})
@@ -84,6 +85,20 @@ def test_published_families_answer_as_the_library(family: str, tmp_path: Path) -
     batch = {"input_ids": ids, "attention_mask": torch.arange(6).expand(2, 6) < torch.tensor([[6], [4]]), "target_ids": ids[:, :4].flip(1)}
     found = example_losses(network, {**batch, "position_ids": torch.arange(6).expand(2, 6)})
     torch.testing.assert_close(found, losses_by_the_library(body, batch), atol=1e-5, rtol=1e-5)
+
+
+def test_a_published_model_is_trained_and_saved(tmp_path: Path) -> None:
+    """With the tokenizer that it was published with; what is saved needs its source no more."""
+    model = MODELS.parse({"kind": "pretrained", "source": str(publish(tmp_path / "source", SEQ2SEQ))})
+    assert isinstance(model, Architecture)
+    started = model.start(SEQ2SEQ, {}, 0)
+    batch = encode_split(RECORDS, started.encoder, SEQ2SEQ).batch(range(3))
+    torch.testing.assert_close(example_losses(started.network.eval(), batch), losses_by_the_library(started.network.body, batch), atol=1e-5, rtol=1e-5)
+    (tmp_path / "artifact").mkdir()
+    save_model(tmp_path / "artifact", started, SEQ2SEQ, {}, {})
+    (tmp_path / "source").rename(tmp_path / "gone")
+    loaded = load_model(tmp_path / "artifact", "cpu")
+    assert torch.equal(example_losses(loaded.network, batch), example_losses(started.network, batch))
 
 
 class Scaled(nn.Embedding):

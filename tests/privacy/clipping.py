@@ -26,7 +26,6 @@ REFUSED = {(name, "vmap") for name, (block, _) in samples.BLOCKS.items() if bloc
     ("gpt2", "opacus-ghost"),
     ("published-lm", "opacus-ghost"),
     ("bart", "opacus-ghost"),
-    ("published-seq2seq", "opacus-ghost"),
 }
 """What the rules must refuse, and no more."""
 ACCEPTED = [(name, kind) for name in samples.BLOCKS for kind in ENGINE_KINDS if (name, kind) not in REFUSED]
