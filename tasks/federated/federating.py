@@ -55,12 +55,12 @@ def federate_trial(config: FederateConfig, inputs: Mapping[str, Path], seed: int
     rounds, started, account = training.rounds, training.started, training.account
     data = {**{name: prepared.facts[name] for name in DATA_FACTS}, "members": prepared.split("train")["id"].tolist()}
     save_model(run.folder, started, training.shape, {"guarantee": "none"} if account is None else account.record(), data)
-    check_saved(started.network, run.folder, rounds.work.encoded, run.device)
+    check_saved(started.network, run.folder, training.encoded, run.device)
     secret = account is not None and account.randomness == "secret"
     _write_log(rounds, run.folder, secret)
     measures = federated_measures(rounds, config.metric, config.evaluation, population, dealt_by(inputs["population"]), run.device, secret)
     private = private_rows(config, account, population) if account is not None else ()
-    labels = self_label_rows(rounds.work, training.examples, population.train, seed)
+    labels = self_label_rows(rounds.work, training.encoded, population.train, seed)
     left, checks = erased_rows(config.federation.timeline, population, seed), evaluation_rows(config, prepared.facts["public_size"])
     replace(measures, rows=(*measures.rows, *training.told, *labels, *left, *checks, *private)).save(run.folder)
     environment = {"device": run.device, "precision": "fp32", "torch": torch.__version__, "machine": platform.machine()}
@@ -76,16 +76,16 @@ class Begun:
         started: its model.
         shape: what the model answers.
         account: what it spends; None without privacy.
+        encoded: the training examples with the labels of the data, some of which devices may not know.
         told: rows on its examples.
-        examples: with the labels of the data, whatever devices have.
     """
 
     rounds: Rounds
     started: Started
     shape: TaskShape
     account: Account | None
+    encoded: Encoded
     told: tuple[Row, ...]
-    examples: Encoded
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def begun(config: FederateConfig, inputs: Mapping[str, Path], prepared: Prepared
     work = Work(started.network, held, config.federation.client, run.device, trained_names(started.network, config.federation.client.freeze), labelling)
     training = Training(config, inputs, seed, run, len(population.names), started, work)
     with config.federation.engine.opened(training) as layout:
-        yield Begun(_rounds(training, layout, account, prepared, population, shape), started, shape, account, told, encoded)
+        yield Begun(_rounds(training, layout, account, prepared, population, shape), started, shape, account, encoded, told)
 
 
 def _examples(config: FederateConfig, prepared: PreparedData, started: Started, shape: TaskShape) -> tuple[Encoded, tuple[Row, ...]]:

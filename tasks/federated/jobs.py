@@ -25,7 +25,7 @@ class Job:
         epochs, batch_size, most_steps: see Client.
         seed: of the device in this round: it decides the order of examples and dropout.
         weight: what its update is multiplied with; 0 until the cohort is known.
-        window: what it holds is that of this window.
+        window, round: what it holds is that of this window, and it is asked in this round.
     """
 
     client: int
@@ -36,6 +36,7 @@ class Job:
     seed: int
     weight: float = 0.0
     window: int = 0
+    round: int = 0
 
     def weighted(self, weight: float) -> Job:
         """The same job with its weight."""
@@ -91,6 +92,6 @@ def device_seed(seed: int, round: int, client: int) -> int:
     return derive(seed, "device", round, client)
 
 
-def make_job(client: int, rows: NDArray[np.int64], block: Client, seed: int, window: int = 0) -> Job:
+def make_job(client: int, rows: NDArray[np.int64], block: Client, seed: int, window: int = 0, round: int = 0) -> Job:
     """The job of a device that holds some examples."""
-    return Job(client, rows, block.epochs, block.batch_size, block.steps(len(rows)), seed, window=window)
+    return Job(client, rows, block.epochs, block.batch_size, block.steps(len(rows)), seed, window=window, round=round)

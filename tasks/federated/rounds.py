@@ -212,7 +212,7 @@ class Rounds:
     def _job(self, client: int, number: int) -> Job:
         rows, labelling = self._held.rows(client), self.work.labelling
         usable = rows if labelling is None else labelling.rows(rows, number)
-        return make_job(client, usable, self.federation.client, device_seed(self.seed, number, client), self._window)
+        return make_job(client, usable, self.federation.client, device_seed(self.seed, number, client), self._window, number)
 
     def weights(self, cohort: Cohort, answered: NDArray[np.bool_]) -> NDArray[np.float64]:
         """What the update of each is multiplied with that is used."""

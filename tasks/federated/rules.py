@@ -193,14 +193,6 @@ RULES = (
         path="federation.engine",
     ),
     Rule(
-        id="FED-24",
-        when=lambda facts: _on_flower(facts) and facts.get("labels.kind", "given") != "given",
-        verdict="refuse",
-        sentence="nodes train on the labels of their data: labels that users confirm or devices make are of the in-process engine",
-        source="a node is told of model, local training and windows, and of no labels",
-        path="federation.engine",
-    ),
-    Rule(
         id="FED-25",
         when=lambda facts: facts.get("federation.engine.address") is not None,
         verdict="label",

@@ -24,6 +24,8 @@ from tasks.federated.flower.fleet import Fleet
 from tasks.federated.flower.layout import FlowerLayout
 from tasks.federated.flower.node import Told
 from tasks.federated.holdings import Holdings
+from tasks.federated.labelling import Labelling, blanked
+from tasks.federated.labels import LABELS, Labels
 from tasks.federated.local import Layout, Work, trained_names
 from tasks.federated.partition import PARTITIONS, Partition
 from tasks.federated.partitioning import stream_of, write_population
@@ -117,7 +119,9 @@ def grid(inputs: Mapping[str, Path], nodes: int, lost: Callable[[int], bool] = l
     return LocalGrid({partition: (APP, {name: str(path) for name, path in inputs.items()}) for partition in range(nodes)}, lost)
 
 
-def training(inputs: Mapping[str, Path], folder: Path, block: Federation, over: Callable[[Work, str], Layout] | None = None) -> Rounds:
+def training(
+    inputs: Mapping[str, Path], folder: Path, block: Federation, over: Callable[[Work, str], Layout] | None = None, labels: Mapping[str, Any] | None = None
+) -> Rounds:
     """A training that has not begun; in-process without ``over``, which makes the layout of the server's model and of what nodes are told."""
     prepared, population = PreparedData(inputs["data"]), Population.load(inputs["population"])
     model = MODELS.parse(LINEAR)
@@ -128,8 +132,12 @@ def training(inputs: Mapping[str, Path], folder: Path, block: Federation, over: 
         encoded = encode_split(records, started.encoder, shape)
     else:
         encoded, _ = encode_augmented(records, started.encoder, shape, block.client.augmentation)
-    work = Work(started.network, encoded, block.client, "cpu", trained_names(started.network, block.client.freeze))
-    told = Told(model=model, client=block.client, timeline=block.timeline, seed=SEED).model_dump_json()
+    source = LABELS.parse(labels or {"kind": "given"})
+    assert isinstance(source, Labels)
+    labelling = Labelling.of(source, records["id"].tolist(), encoded, SEED)
+    held = encoded if labelling is None else blanked(encoded, labelling)
+    work = Work(started.network, held, block.client, "cpu", trained_names(started.network, block.client.freeze), labelling)
+    told = Told(model=model, client=block.client, timeline=block.timeline, labels=source, seed=SEED).model_dump_json()
     layout = Sequential(work) if over is None else over(work, told)
     folder.mkdir(parents=True, exist_ok=True)
     holdings = Holdings(stream_of(population, records), encoded.records.numpy(), block.timeline, SEED)

@@ -91,6 +91,16 @@ def test_nodes_give_the_cohorts_and_the_model_of_the_in_process_engine(study: st
         assert 0 in sizes and max(sizes) > 0
 
 
+@pytest.mark.parametrize("labels", [{"kind": "confirmed", "labelled": 0.5}, {"kind": "self-training", "labelled": 0.5, "threshold": 0.2, "warm_up": 1}])
+def test_devices_label_their_records_alike_on_nodes(labels: dict[str, Any], inputs: dict[str, Path], tmp_path: Path) -> None:
+    block = federation()
+    here = ran(training(inputs, tmp_path / "here", block, labels=labels))
+    there = ran(training(inputs, tmp_path / "there", block, by_nodes(grid(inputs, 2), 2), labels=labels))
+    assert torch.allclose(weights(here), weights(there), rtol=1e-5, atol=1e-6)
+    with_all = ran(training(inputs, tmp_path / "all", block))
+    assert not torch.allclose(weights(here), weights(with_all), rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize("planted", ["weight", "seed", "window"])
 def test_a_node_that_does_something_else_would_be_seen(planted: str, prepared: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Positive control of the equality."""
@@ -103,8 +113,8 @@ def test_a_node_that_does_something_else_would_be_seen(planted: str, prepared: P
     }
 
     def other(content: Any) -> Any:
-        asks, window, rule, divisor = asks_in(content)
-        return *wrong[planted](asks, window), rule, divisor
+        asks, window, *others = asks_in(content)
+        return *wrong[planted](asks, window), *others
 
     monkeypatch.setattr("tasks.federated.flower.client_app.asks_in", other)
     here, there = training(given, tmp_path / "here", block), training(given, tmp_path / "there", block, by_nodes(grid(given, 2), 2))
@@ -213,8 +223,8 @@ def test_messages_say_back_what_was_said() -> None:
     assert isinstance(rule, ClipRule)
     sent = [torch.randn(3, 4), torch.randn(5)]
     asks = [Ask(3, (1 << 63) - 1, 0.125), Ask(11, 7, 0.0)]
-    content = order("{}", arrays(sent), asks, 2, rule, 8.0)
-    assert asks_in(content) == (asks, 2, rule, 8.0)
+    content = order("{}", arrays(sent), asks, 2, 5, rule, 8.0)
+    assert asks_in(content) == (asks, 2, 5, rule, 8.0)
     assert all(torch.equal(one, other) for one, other in zip(told_in(content)[1], sent, strict=True)) and told_in(content)[0] == "{}"
     given = [contribution([tensor + 1 for tensor in sent], sent, 1.0, rule), contribution(sent, sent, 1.0, rule)]
     answers = [Answer(ask.client, made, 9, 0.5, float("nan")) for ask, made in zip(asks, given, strict=True)]

@@ -166,10 +166,6 @@ CASES: dict[str, tuple[Values, Values]] = {
     "FED-20": (federated("power-of-choice", engine=NODES), federated("afl", engine=NODES)),
     "FED-21": (federated("uniform", engine={**NODES, "on_failure": "complete"}), federated("uniform", engine={**NODES, "on_failure": "fail"})),
     "FED-22": ({**federated("uniform", engine=NODES), "data": MASKED}, {**federated("uniform", engine=NODES), "data": CAUSAL}),
-    "FED-24": (
-        {**federated("uniform", engine=NODES), "labels": {"kind": "self-training"}},
-        {**federated("uniform", engine=NODES), "labels": {"kind": "given"}},
-    ),
     "FED-25": (
         federated("uniform", engine={"kind": "flower-deployment", "address": "127.0.0.1:9"}),
         federated("uniform", engine={"kind": "flower-deployment"}),

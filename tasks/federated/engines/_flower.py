@@ -29,5 +29,5 @@ class FlowerEngine(Engine):
         from tasks.federated.flower.node import Told
 
         federation = training.config.federation
-        told = Told(model=training.config.model, client=federation.client, timeline=federation.timeline, seed=training.seed)
+        told = Told(model=training.config.model, client=federation.client, timeline=federation.timeline, labels=training.config.labels, seed=training.seed)
         return FlowerLayout(training.work, fleet, told.model_dump_json(), self.on_failure)

@@ -32,8 +32,8 @@ def client_app(settings: Callable[[Context], Mapping[str, Any]]) -> ClientApp:
         folders = tuple(sorted((name, str(path)) for name, path in found.items() if name not in OWN))
         told, sent = told_in(message.content)
         node = node_of(folders, told, str(found.get("device", "cpu")))
-        asks, window, rule, divisor = asks_in(message.content)
-        return Message(reply([node.train(ask, window, sent, rule, divisor) for ask in asks]), reply_to=message)
+        asks, window, round, rule, divisor = asks_in(message.content)
+        return Message(reply([node.train(ask, window, round, sent, rule, divisor) for ask in asks]), reply_to=message)
 
     return app
 

@@ -28,11 +28,12 @@ def tensors(record: ArrayRecord) -> list[Tensor]:
     return [torch.from_numpy(array.numpy().copy()) for array in record.values()]
 
 
-def order(study: str, weights: ArrayRecord, asks: Sequence[Ask], window: int, rule: ClipRule | None, divisor: float) -> RecordDict:
+def order(study: str, weights: ArrayRecord, asks: Sequence[Ask], window: int, round: int, rule: ClipRule | None, divisor: float) -> RecordDict:
     """What a node is sent: the study, the weights, and what its devices are asked."""
     each = ConfigRecord(
         {
             "window": window,
+            "round": round,
             "divisor": divisor,
             "rule": "" if rule is None else rule.model_dump_json(),
             "clients": [ask.client for ask in asks],
@@ -43,13 +44,13 @@ def order(study: str, weights: ArrayRecord, asks: Sequence[Ask], window: int, ru
     return RecordDict({"study": ConfigRecord({"told": study}), "sent": weights, "round": each})
 
 
-def asks_in(content: RecordDict) -> tuple[list[Ask], int, ClipRule | None, float]:
-    """The devices that are asked, the window, the clip rule and what weights are multiplied with."""
+def asks_in(content: RecordDict) -> tuple[list[Ask], int, int, ClipRule | None, float]:
+    """The devices that are asked, the window, the round, the clip rule and what weights are multiplied with."""
     each: Mapping[str, Any] = content.config_records["round"]
     asks = [Ask(*values) for values in zip(each["clients"], each["seeds"], each["weights"], strict=True)]
     rule = CLIP_RULES.parse(json.loads(each["rule"])) if each["rule"] else None
     assert rule is None or isinstance(rule, ClipRule)
-    return asks, each["window"], rule, each["divisor"]
+    return asks, each["window"], each["round"], rule, each["divisor"]
 
 
 def told_in(content: RecordDict) -> tuple[str, list[Tensor]]:

@@ -21,6 +21,8 @@ from tasks.federated.client import Client
 from tasks.federated.contributions import Contribution
 from tasks.federated.holdings import Held, Holdings
 from tasks.federated.jobs import Job, make_job
+from tasks.federated.labelling import Labelling, blanked
+from tasks.federated.labels import LABELS, Labels
 from tasks.federated.local import Work, trained_names
 from tasks.federated.partitioning import stream_of
 from tasks.federated.population import Population
@@ -41,6 +43,7 @@ class Told(BaseModel):
     model: Annotated[Model, OneOf(MODELS)]
     client: Client
     timeline: Annotated[Timeline, OneOf(TIMELINES)]
+    labels: Annotated[Labels, OneOf(LABELS)]
     seed: int
 
 
@@ -117,15 +120,19 @@ class Node:
         self._told, self._device = told, device
         self._window, self._held = -1, Held(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(1, dtype=np.int64))
 
-    def train(self, ask: Ask, window: int, sent: Sequence[Tensor], rule: ClipRule | None, divisor: float) -> Answer:
+    def train(self, ask: Ask, window: int, round: int, sent: Sequence[Tensor], rule: ClipRule | None, divisor: float) -> Answer:
         """Train a device from what was sent. Raises UserError where its records are not here."""
-        encoded = self._encoded(self._places(ask.client, window), ask.client)
-        work = Work(self._started.network, encoded, self._told.client, self._device, self._trained)
+        places = self._places(ask.client, window)
+        encoded = self._encoded(places)
+        rows, labelling = np.arange(len(encoded)), Labelling.of(self._told.labels, self._records["id"].iloc[places].tolist(), encoded, self._told.seed)
+        if labelling is not None:
+            encoded, rows = blanked(encoded, labelling), labelling.rows(rows, round)
+        work = Work(self._started.network, encoded, self._told.client, self._device, self._trained, labelling)
         sent = [tensor.to(self._device) for tensor in sent]
         with torch.no_grad():
             for parameter, tensor in zip(work.parameters.values(), sent, strict=True):
                 parameter.copy_(tensor)
-        job = make_job(ask.client, np.arange(len(encoded)), self._told.client, ask.seed).weighted(ask.weight)
+        job = make_job(ask.client, rows, self._told.client, ask.seed).weighted(ask.weight)
         total = Outgoing(sent, rule, divisor)
         outcomes = Sequential(work).train([job], total)
         return Answer(ask.client, total.given, job.examples, float(outcomes.mean_loss[0]), float(outcomes.rms_loss[0]))
@@ -140,7 +147,7 @@ class Node:
             raise UserError(f"device {client}: {missing} of the {len(places)} records that it holds are not in this node's data folder")
         return places
 
-    def _encoded(self, places: NDArray[np.int64], client: int) -> Encoded:
+    def _encoded(self, places: NDArray[np.int64]) -> Encoded:
         """A device's examples, in the order in which the in-process engine has them."""
         records, augmentation = self._records.iloc[places].reset_index(drop=True), self._told.client.augmentation
         if augmentation is None:

@@ -45,7 +45,7 @@ class CohortStrategy(Strategy):
         for partition, places in places_by_partition([job.client for job in self._jobs], self._fleet.partitions).items():
             if partition in nodes:
                 asks = [Ask(job.client, job.seed, job.weight) for job in (self._jobs[place] for place in places)]
-                content = order(self._told, arrays, asks, self._jobs[0].window, self._total.rule, self._total.divisor)
+                content = order(self._told, arrays, asks, self._jobs[0].window, self._jobs[0].round, self._total.rule, self._total.divisor)
                 found.append(message(content, nodes[partition], MessageType.TRAIN, str(server_round)))
         return found
 
