@@ -46,6 +46,8 @@ MEANINGS = {
     "sensitivity ratio": "The furthest that one unit of the training data was seen to move what a step adds up, over what the guarantee allows. "
     "Above 1 the guarantee does not hold; below it, these data did not show that it fails.",
     "violations": "Tests of the mechanism that failed. A training with any does not have the guarantee that it claims; the reason names them.",
+    "gain over a trivial model": "How much better the model is than one that says the same of every text, which was fitted on the same training records: the "
+    "commonest label or tag, each word's own commonest tag, or how frequent each token or place is. 0 is no better.",
     "self labelled, self label accuracy": "Share of the records without a label to which devices give one by the final model, and share of these that are "
     "right. The second reads labels that training never sees.",
     "erased": "Devices that left with all they held. They score nothing any more, and the model's value on their test records stands apart.",
@@ -106,6 +108,7 @@ def _of_metrics(comparison: Comparison) -> Iterator[str]:
         "/erased_devices": "erased",
         "/erased": "erased",
         "/difference": "fairness difference",
+        **dict.fromkeys(("_over_majority", "_over_most_frequent_tag", "_over_word_tags", "_below_unigram"), "gain over a trivial model"),
     }
     for metric in comparison.metrics():
         yield from (term for end, term in terms.items() if metric.endswith(end))

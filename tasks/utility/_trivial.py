@@ -16,6 +16,8 @@ from tasks.models.artifact import load_model
 from tasks.models.batches import Encoded, encode_split
 from tasks.models.masking import IGNORED
 
+MORE = tuple(2.0**power for power in range(-6, 17))
+
 
 def trivial_answers(over: str, prepared: PreparedData, target: Path) -> pd.DataFrame:
     """The answers of a trivial model to the test records: ``predicted``, ``predicted_slots`` or ``loss``. Tokens are those of the model artifact ``target``."""
@@ -47,9 +49,10 @@ def _tags(train: pd.DataFrame, test: pd.DataFrame, by_word: bool) -> list[list[s
 
 
 def target_losses(known: Encoded, asked: Encoded, vocabulary: int) -> np.ndarray:
-    """(N,) mean over a target's tokens of -log p, where p is a token's share among the known targets' tokens, each counted once more than it is there."""
+    """(N,) mean over a target's tokens of -log p, where p is a token's share among the known targets' tokens, ``smoothed``."""
     assert known.written is not None and asked.written is not None
-    counts = 1 + torch.bincount(known.written[known.written != IGNORED], minlength=vocabulary).double()
+    tokens = known.written[known.written != IGNORED]
+    counts = smoothed(tokens, torch.full_like(tokens, vocabulary), vocabulary)
     nats = -(counts / counts.sum()).log()
     there = asked.written != IGNORED
     found = (nats[asked.written.clamp(min=0)] * there).sum(dim=1) / there.sum(dim=1).clamp(min=1)
@@ -58,15 +61,24 @@ def target_losses(known: Encoded, asked: Encoded, vocabulary: int) -> np.ndarray
 
 def span_losses(known: Encoded, asked: Encoded) -> np.ndarray:
     """(N,) mean of -log p of an answer's first and last token, where p follows from how many tokens into its passage it stands: the share of known answers
-    there, each place counted once more, among the places that this passage has and that of no answer."""
+    there, ``smoothed``, among the places that this passage has and that of no answer.
+    """
     found = torch.zeros(len(asked), dtype=torch.float64)
     for known_places, places in ((known.starts, asked.starts), (known.ends, asked.ends)):
         assert known_places is not None and places is not None
-        counts = 1 + torch.bincount(_into(known, known_places), minlength=asked.ids.shape[1] + 1).double()
-        longest = torch.arange(len(counts)) <= _passages(asked).unsqueeze(1)
-        total = (counts * longest).sum(dim=1)
-        found += -(counts[_into(asked, places)] / total).log() / 2
+        counts = smoothed(_into(known, known_places), _places(known), max(known.ids.shape[1], asked.ids.shape[1]) + 1)
+        found += -(counts[_into(asked, places)] / counts.cumsum(0)[_places(asked) - 1]).log() / 2
     return np.asarray(found.numpy())
+
+
+def smoothed(seen: Tensor, among: Tensor, size: int) -> Tensor:
+    """(size,) how often each value was seen, and each as much more as foretells every value seen (M,), among the first ``among`` (M,), best by the others
+    (Stone 1974, one left out): else chance would make what is rare worse to foretell than knowing nothing does.
+    """
+    counts = torch.bincount(seen, minlength=size).double()
+    own, all_of_them, more = counts[seen], counts.cumsum(0)[among - 1], torch.tensor(MORE, dtype=torch.float64).unsqueeze(1)
+    told = ((own - 1 + more) / (all_of_them - 1 + more * among)).log().sum(dim=1)
+    return counts + MORE[int(told.argmax())]
 
 
 def _into(encoded: Encoded, places: Tensor) -> Tensor:
@@ -76,7 +88,7 @@ def _into(encoded: Encoded, places: Tensor) -> Tensor:
     return torch.where(places > 0, places - first + 1, 0)
 
 
-def _passages(encoded: Encoded) -> Tensor:
-    """(N,) tokens of each passage."""
+def _places(encoded: Encoded) -> Tensor:
+    """(N,) tokens of each passage, and one for no answer."""
     assert encoded.spans is not None
-    return (encoded.spans[..., 0] >= 0).sum(dim=1)
+    return (encoded.spans[..., 0] >= 0).sum(dim=1) + 1

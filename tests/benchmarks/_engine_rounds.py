@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from tasks.core.step import Report
 from tasks.data.prepared import PreparedData
 from tasks.federated.federation import Federation
 from tasks.federated.holdings import Holdings
+from tasks.federated.labels import LABELS
 from tasks.federated.local import Layout, Work, trained_names
 from tasks.federated.partitioning import stream_of
 from tasks.federated.population import Population
@@ -80,7 +82,8 @@ def _on_nodes(actors: int, inputs: dict[str, Path], work: Work, model: Architect
 
     @contextmanager
     def found() -> Iterator[Layout]:
-        told = Told(model=model, client=block.client, timeline=block.timeline, seed=0).model_dump_json()
+        labels = LABELS.parse({"kind": "given"})
+        told = Told.model_validate({"model": model, "client": block.client, "timeline": block.timeline, "labels": labels, "seed": 0}).model_dump_json()
         with simulated(inputs, CLIENTS, actors, "cpu", 600.0) as fleet:
             yield FlowerLayout(work, fleet, told, "fail")
 
@@ -159,6 +162,7 @@ def engine_rows(rounds: int = 4) -> Iterator[dict[str, Any]]:
         times = statistics.median(found[engine]["seconds"]) / statistics.median(found[ours]["seconds"])
         yield _row(f"{engine} over {ours}: seconds of a round, {cores}", times, "x", 1.0 if engine == "flower-1" else None)
         yield _row(f"{engine} over {ours}: memory", found[engine]["memory"] / found[ours]["memory"], "x", 1.0)
+    yield _row("load of the machine in the last minute", os.getloadavg()[0], "")
 
 
 def _row(name: str, value: float, unit: str, least: float | None = None) -> dict[str, Any]:

@@ -29,7 +29,8 @@ from tasks.federated.rounds import Rounds
 from tasks.federated.totals import RunningTotal
 from tasks.privacy.clip_rule import CLIP_RULES, ClipRule
 from tests.conftest import Prepare
-from tests.federated.nodes import APP, DATA, LocalGrid, by_nodes, federation, folders, grid, training, weights
+from tests.federated.nodes import APP, DATA, SEED, LocalGrid, by_nodes, federation, folders, grid, training, weights
+from tests.federated.trained import private_aggregation
 
 POISSON = {"kind": "activity-proportional", "alpha": 1.0, "design": "poisson"}
 STUDIES: dict[str, dict[str, Any]] = {
@@ -265,6 +266,18 @@ def test_a_clip_rule_is_obeyed_on_the_node(inputs: dict[str, Path], tmp_path: Pa
     assert clipped.unclipped == 2 and free.unclipped == 4 and max(free.lengths) > bound >= max(clipped.lengths)
     assert np.allclose(clipped.lengths, np.minimum(free.lengths, bound), rtol=1e-5) and np.allclose(clipped.lengths, same.lengths, rtol=1e-5)
     assert all(torch.allclose(one, other, rtol=1e-5, atol=1e-6) for one, other in zip(clipped.sum(), same.sum(), strict=True))
+
+
+def test_private_rounds_on_nodes_are_those_of_the_in_process_engine(inputs: dict[str, Path], tmp_path: Path) -> None:
+    """With a clip norm that adapts: a node obeys that of its round, and its count decides the next."""
+    block = federation(rounds=6, selection={"kind": "uniform", "design": "poisson"}, correction={"kind": "equal"})
+    privacy = {"noise_multiplier": 1.5, "clipping": {"rule": {"kind": "adaptive-quantile", "initial": 0.3}}}
+    runs = [training(inputs, tmp_path / "here", block), training(inputs, tmp_path / "there", block, by_nodes(grid(inputs, 2), 2))]
+    for rounds in runs:
+        rounds.aggregation = private_aggregation(block, privacy, rounds.work, SEED)
+        ran(rounds)
+    here, there = runs
+    assert equal(here, there) and here.aggregation.kept == there.aggregation.kept != {"clip_norm": 0.3}
 
 
 def test_no_array_is_read_as_a_pickle() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.errors import UserError
 from tasks.federated.flower.fleet import NodeFailed
 from tasks.federated.flower.layout import FlowerLayout
 from tasks.federated.flower.simulation import simulated
@@ -21,6 +22,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pyte
 @pytest.fixture(scope="module")
 def inputs(prepare: Prepare, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return folders(prepare(DATA), tmp_path_factory.mktemp("inputs"))
+
+
+def test_without_ray_it_says_what_to_install(inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"needs Ray: install assay\[flower\]"), simulated(inputs, 2, 2, "cpu", 1.0):
+        pass
 
 
 @pytest.mark.served

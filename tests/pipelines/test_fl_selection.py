@@ -227,6 +227,8 @@ def test_a_model_that_learns_its_tokenizer_first_is_trained_sequentially(tmp_pat
         ({"execution": {"processes_per_training": 2}}, "execution.processes_per_training: the devices of a federation are trained by one process"),
         ({"utility": [{"kind": "bits-per-byte"}]}, "bits-per-byte does not judge task 'intent'"),
         ({"federation": {"timeline": {**WINDOWS, "windows": 7}, "rounds": 6}}, "7 windows need at least as many rounds"),
+        ({"federation": {"timeline": {**WINDOWS, "windows": 2}, "rounds": 0}}, "2 windows need at least as many rounds"),
+        ({"utility": [{"kind": "baseline-gain", "over": "majority"}]}, "utility[0]: baseline-gain needs more than predictions"),
         ({"federation": {"selection": {"kind": "top-m"}, "correction": {"kind": "hajek"}}}, "[FED-01]"),
         ({"federation": {"selection": {"kind": "afl"}, "correction": {"kind": "hajek"}}}, "[FED-02]"),
         ({"partition": {"kind": "iid", "devices": 10}, "federation": {"selection": {"kind": "top-m"}}}, "[FED-05]"),

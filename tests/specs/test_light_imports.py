@@ -12,9 +12,9 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((CHECKOUT / "specs").rglob("*.yaml"))
 
-READING = ("torch", "transformers", "opacus", "sklearn", "fairlearn", "datasets", "scipy.stats", "prefect", "mlflow", "pandas", "statsmodels", "matplotlib")
 ACCOUNTING = ("dp_accounting", "prv_accountant", "scipy", "scipy.stats")
-PLANNING = ("torch", "transformers", "opacus", "sklearn", "fairlearn", "mlflow", "datasets", "prefect")
+PLANNING = ("torch", "transformers", "opacus", "sklearn", "fairlearn", "mlflow", "datasets", "prefect", "flwr")
+READING = (*PLANNING, "scipy.stats", "pandas", "statsmodels", "matplotlib")
 
 READ = """
 from pathlib import Path

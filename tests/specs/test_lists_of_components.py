@@ -25,7 +25,14 @@ def test_a_width_that_the_heads_do_not_divide_is_refused(tmp_path: Path, kind: s
 
 
 @pytest.mark.parametrize(
-    ("task", "columns", "lacking"), [("intent", "text: text", "label"), ("tagging", "text: text", "tokens and slots"), ("lm", "label: label", "text")]
+    ("task", "columns", "lacking"),
+    [
+        ("intent", "text: text", "label"),
+        ("tagging", "text: text", "tokens and slots"),
+        ("lm", "label: label", "text"),
+        ("qa", "text: text, context: label", "answer and answer_start"),
+        ("seq2seq", "text: text", "target"),
+    ],
 )
 def test_columns_that_a_task_needs_must_be_named(tmp_path: Path, task: str, columns: str, lacking: str) -> None:
     (tmp_path / "t.csv").write_text("text,label\na,b\n")

@@ -74,6 +74,20 @@ def only(found: Measures) -> tuple[str, float]:
     return row.name, row.value
 
 
+def best_smoothing(counts: Counter[Any], seen: list[tuple[Any, list[Any]]]) -> float:
+    """The number of 2^-6 to 2^16 by which all counts are raised so that each value seen is foretold best, among those that it could be, by the others."""
+
+    def told(more: float) -> float:
+        found = 0.0
+        for value, among in seen:
+            others = Counter(counts)
+            others[value] -= 1
+            found += math.log((others[value] + more) / sum(others[one] + more for one in among))
+        return found
+
+    return max((2.0**power for power in range(-6, 17)), key=told)
+
+
 def test_over_the_commonest_label(prepare: Prepare, new_run: NewRun, tmp_path: Path) -> None:
     found, said, prepared, _ = gained("majority", "joint", prepare, new_run, tmp_path)
     train, test = prepared.split("train"), prepared.split("test")
@@ -106,10 +120,11 @@ def test_over_the_tokens_of_targets(prepare: Prepare, new_run: NewRun, tmp_path:
     found, said, prepared, model = gained("unigram", "seq2seq", prepare, new_run, tmp_path)
     vocabulary = load_model(model, "cpu").encoder.vocabulary_size
     counts = Counter(byte for target in prepared.split("train")["target"] for byte in [*target.encode(), "end"])
-    total, nats = sum(counts.values()) + vocabulary, []
+    more = best_smoothing(counts, [(token, list(counts) + [None] * (vocabulary - len(counts))) for token in counts.elements()])
+    total, nats = sum(counts.values()) + more * vocabulary, []
     for target in prepared.split("test")["target"]:
         tokens = [*target.encode(), "end"]
-        nats.append(sum(-math.log((counts[token] + 1) / total) for token in tokens) / len(tokens))
+        nats.append(sum(-math.log((counts[token] + more) / total) for token in tokens) / len(tokens))
     name, value = only(found)
     assert name == "utility/loss_below_unigram" and value == pytest.approx(float(np.mean(nats)) - float(said["loss"].mean()))
     assert value < 0  # the model is untrained
@@ -118,11 +133,14 @@ def test_over_the_tokens_of_targets(prepare: Prepare, new_run: NewRun, tmp_path:
 def test_over_the_places_of_answers(prepare: Prepare, new_run: NewRun, tmp_path: Path) -> None:
     """Every answer is a word among the first five of its passage."""
     found, said, prepared, _ = gained("unigram", "qa", prepare, new_run, tmp_path)
-    places = [len(context[:start].split()) + 1 for context, start in prepared.split("train")[["context", "answer_start"]].to_numpy()]
+    train = prepared.split("train")[["context", "answer_start"]].to_numpy()
+    places = [len(context[:start].split()) + 1 for context, start in train]
     counts, nats = Counter(places), []
+    reach = [min(len(context.split()), 20 - 5) for context, _ in train]  # of 20 tokens two are marks and three the question's
+    more = best_smoothing(counts, [(place, list(range(longest + 1))) for place, longest in zip(places, reach, strict=True)])
     for context, start in prepared.split("test")[["context", "answer_start"]].to_numpy():
-        longest = min(len(context.split()), 20 - 5)  # of 20 tokens two are marks and three the question's
-        shares = [counts[place] + 1 for place in range(longest + 1)]
+        longest = min(len(context.split()), 20 - 5)
+        shares = [counts[place] + more for place in range(longest + 1)]
         nats.append(-math.log(shares[len(context[:start].split()) + 1] / sum(shares)))
     assert only(found)[1] == pytest.approx(float(np.mean(nats)) - float(said["loss"].mean())) and only(found)[1] < 0
 

@@ -17,6 +17,9 @@ from tasks.federated.flower.quiet import silence
 from tasks.federated.flower.shares import write_share
 from tasks.federated.flower.superlink import SuperLink
 
+PAUSE = 0.25
+"""Seconds between two looks for replies: each is a request over TLS."""
+
 
 class Loopback(Host):
     """A SuperLink and its SuperNodes on this machine.
@@ -79,7 +82,7 @@ class Loopback(Host):
         if self._superlink.ended:
             raise UserError(f"federation.engine: the SuperLink ended: see {self._superlink.log}")
 
-    def gone(self, partition: int) -> bool:
+    def gone(self, partition: int | None) -> bool:
         """Whether the SuperNode of a partition ended."""
         return partition in self.programs and self.programs[partition].ended
 
@@ -101,7 +104,7 @@ def deployed(folder: Path, inputs: Mapping[str, Path], nodes: int, device: str, 
     host = Loopback(folder, inputs, nodes, device)
     with ExitStack() as stack:
         stack.callback(host.end)
-        fleet = Fleet(stack.enter_context(host.begin().run()), nodes, timeout, host)
+        fleet = Fleet(stack.enter_context(host.begin().run()), nodes, timeout, host, PAUSE)
         fleet.gather()
         yield fleet
 
@@ -111,6 +114,6 @@ def joined(superlink: SuperLink, nodes: int, timeout: float) -> Iterator[Fleet]:
     """A fleet of the SuperNodes of a SuperLink that others run."""
     silence()
     with superlink.run() as grid:
-        fleet = Fleet(grid, nodes, timeout)
+        fleet = Fleet(grid, nodes, timeout, pause=PAUSE)
         fleet.gather()
         yield fleet

@@ -13,8 +13,6 @@ from flwr.serverapp import Grid
 from tasks.core.errors import UserError
 from tasks.federated.flower.messages import PARTITION
 
-PAUSE = 0.05
-"""Seconds between two looks for replies."""
 LOST = (ErrorCode.MESSAGE_UNAVAILABLE, ErrorCode.REPLY_MESSAGE_UNAVAILABLE, ErrorCode.NODE_UNAVAILABLE, ErrorCode.CLIENT_APP_CRASHED)
 """What is said for a node that is gone; any other error is one of its code, which another attempt would meet again."""
 
@@ -33,7 +31,7 @@ class Host:
     def check(self) -> None:
         """Raise UserError where nothing can answer any more."""
 
-    def gone(self, partition: int) -> bool:
+    def gone(self, partition: int | None) -> bool:
         """Whether the node of a partition is known to have ended."""
         return False
 
@@ -47,15 +45,17 @@ class Fleet:
         partitions: how many nodes there are: node p serves every device d with p = d mod partitions.
         timeout: seconds to wait for an answer.
         host: what keeps the nodes.
+        pause: seconds between two looks for replies.
     """
 
     grid: Grid
     partitions: int
     timeout: float
     host: Host = field(default_factory=Host)
+    pause: float = 0.05
 
     def __post_init__(self) -> None:
-        self._partition_of: dict[int, int] = {}
+        self._partition_of: dict[int, int | None] = {}
 
     def gather(self) -> None:
         """Wait until every partition has its node. Raises UserError after the timeout."""
@@ -63,8 +63,8 @@ class Fleet:
         while len(self.nodes()) < self.partitions:
             self.host.check()
             if time.monotonic() > end:
-                raise UserError(f"federation.engine: {len(self._partition_of)} of {self.partitions} nodes joined within {self.timeout:g} seconds")
-            time.sleep(PAUSE)
+                raise UserError(f"federation.engine: {len(self.nodes())} of {self.partitions} nodes joined within {self.timeout:g} seconds")
+            time.sleep(self.pause)
 
     def mend(self) -> None:
         """Bring back nodes that ended, as far as the server keeps them. Raises UserError."""
@@ -72,12 +72,13 @@ class Fleet:
             self.gather()
 
     def nodes(self) -> dict[int, int]:
-        """Node ids by partition of the nodes that are there now; new ones are asked once which they are. Raises NodeFailed, UserError."""
+        """Node ids by partition of the nodes that are there now. New ones are asked once which they are. Raises NodeFailed, UserError."""
         there = set(self.grid.get_node_ids())
         unknown = sorted(there - self._partition_of.keys())
-        for said in self.exchange({node: message(RecordDict({"ask": ConfigRecord()}), node, MessageType.QUERY, "partitions") for node in unknown}).values():
-            self._partition_of[said.metadata.src_node_id] = int(str(said.content.metric_records["node"][PARTITION]))
-        found = {partition: node for node, partition in self._partition_of.items() if node in there}
+        said = self.exchange({node: message(RecordDict({"ask": ConfigRecord()}), node, MessageType.QUERY, "partitions") for node in unknown})
+        for node in unknown:  # one that says nothing is not waited for again
+            self._partition_of[node] = int(str(said[node].content.metric_records["node"][PARTITION])) if node in said else None
+        found = {partition: node for node, partition in self._partition_of.items() if node in there and partition is not None}
         wrong = sorted(partition for partition in found if not 0 <= partition < self.partitions)
         if wrong:
             raise UserError(f"federation.engine.nodes: a node says that it is partition {wrong[0]}, of {self.partitions} that there are")
@@ -96,9 +97,9 @@ class Fleet:
                 elif found.error.code not in LOST:
                     raise NodeFailed(f"node {self._partition_of.get(node, '?')} failed: {found.error.reason}")
             self.host.check()
-            waiting = {name: node for name, node in waiting.items() if not self.host.gone(self._partition_of.get(node, -1))}
+            waiting = {name: node for name, node in waiting.items() if not self.host.gone(self._partition_of.get(node))}
             if waiting:
-                time.sleep(PAUSE)
+                time.sleep(self.pause)
         return replies
 
 
