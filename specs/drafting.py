@@ -18,7 +18,7 @@ COLUMN_NAMES = {
     "group": ("group", "gender", "dialect", "race", "age_group", "demographic"),
     "rating": ("rating", "bias_rating", "rated_bias"),
 }
-"""What people call the columns, most usual first."""
+"""What people call the columns of the tasks that are drafted, most usual first."""
 
 HEAD = """\
 # {title}
@@ -71,7 +71,7 @@ def guess_columns(header: Sequence[str]) -> dict[str, str]:
     folded = {name.strip().lower().replace(" ", "_").replace("-", "_"): name for name in header}
     found = {}
     for word in Columns.model_fields:
-        column = next((folded[known] for known in COLUMN_NAMES[word] if known in folded), None)
+        column = next((folded[known] for known in COLUMN_NAMES.get(word, ()) if known in folded), None)
         if column is not None:
             found[word] = column
     if "text" not in found and "tokens" not in found:

@@ -43,6 +43,10 @@ def naming(place: str) -> dict[str, dict[str, Any]]:
         "hub.path": {**STUDY, "data": {"kind": "hub", "path": place, "revision": "0" * 40, "columns": COLUMNS}},
         "model pretrained.source": {**STUDY, "model": published},
         "trace.path": {**FEDERATED, "federation": {"availability": {"kind": "trace", "path": place}}},
+        "flower-deployment.root_certificates": {
+            **FEDERATED,
+            "federation": {"engine": {"kind": "flower-deployment", "address": "a:9", "root_certificates": place}},
+        },
         "tokenizer pretrained.source": {**STUDY, "model": {"kind": "bilstm", "tokenizer": published}},
         "models pretrained.source": {**EVALUATION, "models": [{"label": "a", "model": published}]},
         "models files.train": {**EVALUATION, "models": [{"label": "a", "model": {"kind": "linear"}, "data": {**tables, "train": place}}]},
@@ -58,7 +62,7 @@ def labelled(tables: dict[str, Any], place: str) -> dict[str, Any]:
     return {"kind": "group-labels", "data": {**tables, "train": place, "columns": {**COLUMNS, "group": "label"}}}
 
 
-TARGETS = {"files": "secret.csv", "trace": "secret.json"}
+TARGETS = {"files": "secret.csv", "trace": "secret.json", "flower-deployment": "secret.csv"}
 """What a field would read; a model where it is none of these."""
 
 

@@ -49,6 +49,7 @@ def config(
             "privacy": {"kind": "dp-fedavg", "delta": 1e-3, **privacy} if privacy else {"kind": "none"},
             "randomness": randomness,
             "unit": "user",
+            "labels": {"kind": "given"},
             "evaluation": {"kind": "central"},
             "metric": {"kind": "accuracy"},
         }

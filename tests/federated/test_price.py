@@ -15,6 +15,7 @@ from tasks.data.dataset import DATASETS, Dataset
 from tasks.federated.charging import account_of
 from tasks.federated.evaluation import EVALUATIONS
 from tasks.federated.federation import Federation
+from tasks.federated.labels import LABELS
 from tasks.federated.population import Population
 from tasks.federated.price import NOT_RELEASED, private_rows
 from tasks.federated.steps import FederateConfig
@@ -39,7 +40,15 @@ def rows_of(activity: NDArray[np.int64], selection: dict[str, Any], **federation
     privacy = DpFedAvg.model_validate({"kind": "dp-fedavg", "noise_multiplier": 1.0, "delta": 1e-6})
     model = MODELS.parse({"kind": "linear", "tokenizer": {"kind": "hashing", "buckets": 16}})
     evaluation, metric = EVALUATIONS.parse({"kind": "central"}), UTILITY.parse({"kind": "accuracy"})
-    values = {"model": model, "federation": block, "privacy": privacy, "randomness": "reproducible", "unit": "user", "evaluation": evaluation}
+    values = {
+        "model": model,
+        "federation": block,
+        "privacy": privacy,
+        "randomness": "reproducible",
+        "unit": "user",
+        "evaluation": evaluation,
+        "labels": LABELS.parse({"kind": "given"}),
+    }
     config = FederateConfig.model_validate({**values, "metric": metric})
     account = account_of(block, privacy, len(activity), "reproducible", "user")
     assert account is not None

@@ -96,7 +96,10 @@ def test_a_name_outside_the_table_would_be_seen(name: str) -> None:
     assert unfit(name)
 
 
-REQUIRED: dict[str, dict[str, Any]] = {"ceat": {"words": "synthetic-valence", "contexts": {"kind": "wikitext-2"}}}
+REQUIRED: dict[str, dict[str, Any]] = {
+    "ceat": {"words": "synthetic-valence", "contexts": {"kind": "wikitext-2"}},
+    "baseline-gain": {"over": "majority"},
+}
 """What a component cannot be made without."""
 
 

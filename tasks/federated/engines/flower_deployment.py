@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tasks.core.component import unkeyed
 from tasks.core.errors import UserError
+from tasks.core.roots import named_file
 from tasks.federated.engine import Training
 from tasks.federated.engines._flower import FlowerEngine
 
@@ -34,6 +35,12 @@ class FlowerDeployment(FlowerEngine):
     nodes: int = Field(default=2, ge=1, le=10_000, description="SuperNodes; node p serves the devices d with p = d mod nodes.")
     address: str | None = unkeyed(default=None, pattern=r"^[^\s:/]+:\d{1,5}$", description="host:port of a SuperLink to join; without it, one on loopback.")
     root_certificates: Path | None = unkeyed(default=None, description="PEM file that the joined SuperLink's certificate is checked with.")
+
+    @field_validator("root_certificates", mode="after")
+    @classmethod
+    def _readable(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        """Of a study that comes through a server, in a folder that it may read; a trained model needs it no more."""
+        return value if value is None or (info.context or {}).get("saved") else named_file(value, info)
 
     @model_validator(mode="after")
     def _joins(self) -> FlowerDeployment:
