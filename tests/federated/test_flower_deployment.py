@@ -185,8 +185,9 @@ def test_a_program_that_does_not_start_is_told_with_its_log(tmp_path: Path) -> N
     ("fields", "said"),
     [
         ({"address": "host:1"}, "belong together"),
-        ({"root_certificates": "ca.pem"}, "belong together"),
-        ({"address": "https://host", "root_certificates": "ca.pem"}, "pattern"),
+        ({"root_certificates": __file__}, "belong together"),
+        ({"address": "https://host", "root_certificates": __file__}, "pattern"),
+        ({"address": "host:1", "root_certificates": "absent.pem"}, "no such file"),
         ({"nodes": 0}, "greater than or equal"),
         ({"on_failure": "retry"}, "complete"),
         ({"layout": "stacked"}, "Extra inputs"),

@@ -31,6 +31,7 @@ def study(published_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     return values
 
 
+@pytest.mark.slow
 def test_frozen_and_adapted_encoders_train_under_privacy(study: dict[str, Any], published_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = inline.run(study, monkeypatch)
     assert not outcome.failed and set(outcome.comparison.arms) == {"frozen", "lora"}

@@ -129,6 +129,7 @@ def assay(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=240)
 
 
+@pytest.mark.slow
 def test_a_study_runs_on_components_of_one_file_each(copy: Path) -> None:
     assert "mean-vector" in assay(copy, "components", "model").stdout
     done = assay(copy, "run", "added.yaml")

@@ -125,6 +125,7 @@ def test_a_finished_study_trains_nothing_and_reopens_its_run(ran: Ran) -> None:
     assert len(ran.children()) == 4
 
 
+@pytest.mark.slow
 def test_new_makes_another_submission(ran: Ran) -> None:
     again = ran.home.result(ran.study, "--new")
     assert again["mlflow_run"] != ran.result["mlflow_run"]
@@ -154,6 +155,7 @@ def test_nothing_but_this_machine_is_asked(ran: Ran) -> None:
     assert outbound(ran.folder) == []
 
 
+@pytest.mark.slow
 def test_the_recorded_study_can_be_read_again(ran: Ran, tmp_path: Path) -> None:
     code, out, _ = ran.home.run("compare", "small", "--json")
     assert code == 0 and numbers(json.loads(out)) == numbers(ran.result)
