@@ -1,4 +1,4 @@
-"""Cases of the rules of private federations: what a rule is about, and its nearest neighbour that it leaves alone."""
+"""Cases of the rules of federations: what a rule is about, and its nearest neighbour that it leaves alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from typing import Any
 Values = dict[str, Any]
 COINS: Values = {"kind": "uniform", "design": "poisson"}
 BY_ACTIVITY: Values = {"kind": "activity-proportional", "alpha": 1.0, "design": "poisson", "activity_cap": 100, "public_activity": 5000}
+
+
+def federated(selection: str, correction: str = "none", partition: str = "natural", alpha: float | None = None, **others: Any) -> Values:
+    """A federated trial by its selection, correction and partition; ``others`` stand in its federation block."""
+    chosen = {"kind": selection, **({} if alpha is None else {"alpha": alpha})}
+    return {"federation": {"selection": chosen, "correction": {"kind": correction}, **others}, "partition": {"kind": partition}}
+
+
+def secured(selection: str = "uniform", secure: Values | None = None, **others: Any) -> Values:
+    """A federated trial whose server sees sums alone."""
+    return federated(selection, secure_aggregation=secure or {}, **others)
 
 
 def devices(
@@ -32,6 +43,11 @@ def audited(attack: str = "gdp", **given: Any) -> Values:
     return {**devices(**given), "attacks": [{"kind": attack}]}
 
 
+ATTACKS = [{"kind": "loss-threshold"}]
+MECHANISM = [{"kind": "mechanism"}]
+NODES: Values = {"kind": "flower-simulation"}
+MASKED, CAUSAL = ({"kind": "wikitext-2", "task": task} for task in ("mlm", "lm"))
+AWAY: Values = {"availability": {"kind": "bernoulli"}}
 IN_WINDOWS: Values = {"kind": "continual", "windows": 4}
 PLAIN: Values = {"kind": "none"}
 FEW: Values = {"labels": {"kind": "self-training"}}
@@ -54,6 +70,34 @@ def unlabelled(task: str = "intent", selection: str = "oort", attack: str = "mec
 
 
 FEDERATED_CASES: dict[str, tuple[Values, Values]] = {
+    "FED-01": (federated("top-m", "horvitz-thompson"), federated("top-m")),
+    "FED-02": (federated("afl", "hajek"), federated("participation-history", "hajek")),
+    "FED-03": (federated("activity-proportional"), federated("activity-proportional", alpha=0.0)),
+    "FED-04": (federated("uniform", "hajek", **AWAY), federated("uniform", "none", **AWAY)),
+    "FED-05": (federated("top-m", partition="iid"), federated("top-m", partition="quantity-dirichlet")),
+    "FED-06": (federated("power-of-choice"), federated("round-robin")),
+    "FED-07": (federated("uniform", "equal"), federated("multinomial", "equal")),
+    "FED-08": ({**federated("uniform"), "attacks": ATTACKS}, {**federated("uniform"), "attacks": MECHANISM}),
+    "FED-09": (federated("participation-history"), federated("uniform")),
+    "FED-10": (
+        {**federated("uniform"), "sweep": {"claims": 1, "seeds": 4}},
+        {**federated("uniform"), "sweep": {"claims": 1, "seeds": 5}},
+    ),
+    "FED-20": (federated("power-of-choice", engine=NODES), federated("afl", engine=NODES)),
+    "FED-21": (federated("uniform", engine={**NODES, "on_failure": "complete"}), federated("uniform", engine={**NODES, "on_failure": "fail"})),
+    "FED-22": ({**federated("uniform", engine=NODES), "data": MASKED}, {**federated("uniform", engine=NODES), "data": CAUSAL}),
+    "FED-25": (
+        federated("uniform", engine={"kind": "flower-deployment", "address": "127.0.0.1:9"}),
+        federated("uniform", engine={"kind": "flower-deployment"}),
+    ),
+    "FED-26": (federated("uniform", engine=NODES), federated("uniform", engine={"kind": "in-process"})),
+    "FED-30": (secured("divfl"), secured("participation-history")),
+    "FED-31": (secured(engine={"kind": "flower-simulation"}), secured(engine={"kind": "in-process"})),
+    "FED-32": (secured(), federated("uniform")),
+    "FED-33": (secured(secure={"bits": 40, "clip_range": 2.0**20}, cohort_size=8), secured(secure={"bits": 40, "clip_range": 2.0**20}, cohort_size=7)),
+    "FED-34": (secured(cohort_size=4, stragglers={"over_selection": 2.0}), secured(cohort_size=4, stragglers={"over_selection": 1.5})),
+    "FED-36": ({**secured(), "privacy": {"kind": "dp-fedavg"}}, {**federated("uniform"), "privacy": {"kind": "dp-fedavg"}}),
+    "FED-35": (secured(secure={"neighbours": 20}, cohort_size=100), secured(secure={"neighbours": 40}, cohort_size=100)),
     "FED-11": (devices({"kind": "dp-sgd"}), devices()),
     "FED-12": (devices(selection={"kind": "uniform", "design": "fixed-size"}), devices()),
     "FED-13": (devices(selection=without(BY_ACTIVITY, "activity_cap")), devices(selection={**without(BY_ACTIVITY, "activity_cap"), "alpha": 0})),

@@ -13,7 +13,7 @@ from specs.kinds import kinds, study_class
 from specs.soundness import all_rules, findings
 from tasks.core.rules import Facts, Rule, Stage, check
 from tests.specs.attack_cases import ATTACK_CASES, MORE
-from tests.specs.federated_cases import FEDERATED_CASES, FEDERATED_MORE
+from tests.specs.federated_cases import ATTACKS, FEDERATED_CASES, FEDERATED_MORE, MECHANISM, federated, secured
 from tests.specs.given import SMALL, loaded, refused
 
 Values = dict[str, Any]
@@ -55,27 +55,13 @@ def built(kind: str = "opacus-ghost", **facts: Any) -> Values:
     return {"privacy": private({"clipping": engine(kind)})["privacy"], "facts": {"cross_example": None, "tied": None, "base": None, **facts}}
 
 
-def federated(selection: str, correction: str = "none", partition: str = "natural", alpha: float | None = None, **others: Any) -> Values:
-    """A federated trial by its selection, correction and partition; ``others`` stand in its federation block."""
-    chosen = {"kind": selection, **({} if alpha is None else {"alpha": alpha})}
-    return {"federation": {"selection": chosen, "correction": {"kind": correction}, **others}, "partition": {"kind": partition}}
-
-
 def taught(distillation: Values | None = None, **others: Any) -> Values:
     """A student's trial."""
     return {"data": {"kind": "clinc150"}, "teacher": {"kind": "gpt2"}, "student": {"kind": "gpt2"}, "distillation": distillation or {}, **others}
 
 
-def secured(selection: str = "uniform", secure: Values | None = None, **others: Any) -> Values:
-    """A federated trial whose server sees sums alone."""
-    return federated(selection, secure_aggregation=secure or {}, **others)
-
-
 PRIVATE: Values = {"kind": "dp-sgd"}
 PAGES: Values = {"kind": "mixture", "parts": [{"kind": "wikitext-2"}, {"kind": "bold-wikipedia", "by": "title", "test_share": 0.2}]}
-NODES: Values = {"kind": "flower-simulation"}
-MASKED, CAUSAL = ({"kind": "wikitext-2", "task": task} for task in ("mlm", "lm"))
-AWAY: Values = {"availability": {"kind": "bernoulli"}}
 
 
 def asked(metric: Values, task: str = "mlm") -> Values:
@@ -111,8 +97,6 @@ SHUFFLE = {"sampler": {"kind": "shuffle"}}
 FIXED = {"sampler": {"kind": "fixed-size"}}
 BY_USER = {"unit": {"kind": "user"}}
 SEARCH = {"kind": "random-stopping"}
-ATTACKS = [{"kind": "loss-threshold"}]
-MECHANISM = [{"kind": "mechanism"}]
 
 CASES: dict[str, tuple[Values, Values]] = {
     "ATTACK-01": ({"attacks": ATTACKS, "data": {"attack_holdout": 99}}, {"attacks": ATTACKS, "data": {"attack_holdout": 100}}),
@@ -150,34 +134,6 @@ CASES: dict[str, tuple[Values, Values]] = {
         asked({"kind": "bold", "scorers": [{"kind": "sentiment"}, {"kind": "regard"}]}, "lm"),
         asked({"kind": "bold", "scorers": [{"kind": "toxicity"}]}, "lm"),
     ),
-    "FED-01": (federated("top-m", "horvitz-thompson"), federated("top-m")),
-    "FED-02": (federated("afl", "hajek"), federated("participation-history", "hajek")),
-    "FED-03": (federated("activity-proportional"), federated("activity-proportional", alpha=0.0)),
-    "FED-04": (federated("uniform", "hajek", **AWAY), federated("uniform", "none", **AWAY)),
-    "FED-05": (federated("top-m", partition="iid"), federated("top-m", partition="quantity-dirichlet")),
-    "FED-06": (federated("power-of-choice"), federated("round-robin")),
-    "FED-07": (federated("uniform", "equal"), federated("multinomial", "equal")),
-    "FED-08": ({**federated("uniform"), "attacks": ATTACKS}, {**federated("uniform"), "attacks": MECHANISM}),
-    "FED-09": (federated("participation-history"), federated("uniform")),
-    "FED-10": (
-        {**federated("uniform"), "sweep": {"claims": 1, "seeds": 4}},
-        {**federated("uniform"), "sweep": {"claims": 1, "seeds": 5}},
-    ),
-    "FED-20": (federated("power-of-choice", engine=NODES), federated("afl", engine=NODES)),
-    "FED-21": (federated("uniform", engine={**NODES, "on_failure": "complete"}), federated("uniform", engine={**NODES, "on_failure": "fail"})),
-    "FED-22": ({**federated("uniform", engine=NODES), "data": MASKED}, {**federated("uniform", engine=NODES), "data": CAUSAL}),
-    "FED-25": (
-        federated("uniform", engine={"kind": "flower-deployment", "address": "127.0.0.1:9"}),
-        federated("uniform", engine={"kind": "flower-deployment"}),
-    ),
-    "FED-26": (federated("uniform", engine=NODES), federated("uniform", engine={"kind": "in-process"})),
-    "FED-30": (secured("divfl"), secured("participation-history")),
-    "FED-31": (secured(engine={"kind": "flower-simulation"}), secured(engine={"kind": "in-process"})),
-    "FED-32": (secured(), federated("uniform")),
-    "FED-33": (secured(secure={"bits": 40, "clip_range": 2.0**20}, cohort_size=8), secured(secure={"bits": 40, "clip_range": 2.0**20}, cohort_size=7)),
-    "FED-34": (secured(cohort_size=4, stragglers={"over_selection": 2.0}), secured(cohort_size=4, stragglers={"over_selection": 1.5})),
-    "FED-36": ({**secured(), "privacy": {"kind": "dp-fedavg"}}, {**federated("uniform"), "privacy": {"kind": "dp-fedavg"}}),
-    "FED-35": (secured(secure={"neighbours": 20}, cohort_size=100), secured(secure={"neighbours": 40}, cohort_size=100)),
     "MODEL-01": (
         {"data": {"kind": "synthetic-assistant", "task": "joint"}, "model": {"kind": "linear"}},
         {"data": {"kind": "synthetic-assistant", "task": "intent"}, "model": {"kind": "linear"}},
