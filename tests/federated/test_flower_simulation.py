@@ -15,6 +15,9 @@ from tests.federated.nodes import DATA, federation, folders, training
 from tests.federated.processes import assert_nothing_outlives, left, mark, marked
 from tests.federated.test_flower import STUDIES, devices, equal, ran
 
+WAIT = 400.0
+"""Seconds that Ray and the nodes may take to begin where other work is going on."""
+
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 """Ray leaves files to the garbage collector."""
 
@@ -35,7 +38,7 @@ def test_a_simulation_gives_the_cohorts_and_the_model_of_the_in_process_engine(
     inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = mark(monkeypatch)
-    with simulated(inputs, devices(inputs), 2, "cpu", 120.0) as found:
+    with simulated(inputs, devices(inputs), 2, "cpu", WAIT) as found:
         for study in ("uniform", "activity", "empty-rounds"):
             block = federation(**STUDIES[study])
             here = ran(training(inputs, tmp_path / study / "here", block))
@@ -65,4 +68,4 @@ def test_a_simulation_whose_processes_are_killed_ends_the_training_and_leaves_no
 @pytest.mark.slow
 def test_nothing_is_left_of_a_step_that_was_killed(inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     given = {name: str(path) for name, path in inputs.items()}
-    assert_nothing_outlives("simulation", f"simulated({given!r}, 2, 2, 'cpu', 120.0)", monkeypatch)
+    assert_nothing_outlives("simulation", f"simulated({given!r}, 2, 2, 'cpu', {WAIT})", monkeypatch)
