@@ -157,3 +157,12 @@ def _from_entry_points(family: Family) -> Iterator[type[Component]]:
             raise ComponentError(f"the entry point '{entry.name} = {entry.value}' is not a component class")
         if issubclass(member, family.base):
             yield member
+
+
+def member_field(family: Family, kind: str, description: str | None = None) -> Any:
+    """A field whose default is one member of a family."""
+
+    def made() -> Component:
+        return family.parse({"kind": kind})
+
+    return Field(default_factory=made, description=description)

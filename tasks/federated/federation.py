@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tasks.core.component import Family, OneOf
+from tasks.core.component import Family, OneOf, member_field
 from tasks.federated.availability import AVAILABILITIES, Availability
 from tasks.federated.client import Client
 from tasks.federated.correction import CORRECTIONS, Correction
@@ -19,7 +19,7 @@ from tasks.federated.timeline import TIMELINES, Timeline
 
 
 def _default(family: Family, kind: str) -> Any:
-    return Field(default_factory=lambda: family.parse({"kind": kind}), description=f"{family.name}: {kind} where none is given.")
+    return member_field(family, kind, f"{family.name}: {kind} where none is given.")
 
 
 class Federation(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,5 +71,4 @@ def epsilon_at(config: FederateConfig, account: Account, rate: float) -> float:
     privacy, setting = config.privacy, account.schedule
     assert isinstance(privacy, DpFedAvg) and isinstance(setting, Cohorts)
     up = min(1.0, setting.rate, float(rounded_up(rate)))
-    cohorts = Cohorts(setting.public_size, setting.expected_batch_size, setting.steps, up, setting.separation, setting.extra)
-    return together(Counter([cohorts.mechanism(privacy.noise, account.noise_multiplier, privacy.adjacency)]), account.delta)
+    return together(Counter([replace(setting, rate=up).mechanism(privacy.noise, account.noise_multiplier, privacy.adjacency)]), account.delta)

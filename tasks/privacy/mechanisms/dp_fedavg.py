@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tasks.core.component import Component, Family, OneOf
+from tasks.core.component import OneOf, member_field
 from tasks.privacy.account import COVERS, COVERS_CHECKS, Account
 from tasks.privacy.accounts import spend
 from tasks.privacy.clip_rule import CLIP_RULES, ClipRule
@@ -18,21 +18,12 @@ from tasks.privacy.noise import NOISES, Noise
 from tasks.privacy.privacy import CohortSetting, Privacy, Setting, default_delta
 
 
-def _default(family: Family, kind: str) -> Any:
-    """A field's default: one member of a family."""
-
-    def made() -> Component:
-        return family.parse({"kind": kind})
-
-    return Field(default_factory=made)
-
-
 class UpdateClipping(BaseModel):
     """How long the weighted update of a device may be."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rule: Annotated[ClipRule, OneOf(CLIP_RULES)] = _default(CLIP_RULES, "flat")
+    rule: Annotated[ClipRule, OneOf(CLIP_RULES)] = member_field(CLIP_RULES, "flat")
 
 
 @dataclass(frozen=True)
@@ -88,7 +79,7 @@ class DpFedAvg(Privacy):
     delta: float | None = Field(default=None, gt=0, lt=1, description="Without it, 1 / (10 public_size).")
     adjacency: Literal["add-remove", "zero-out"] = Field(default="add-remove", description="Which populations are neighbours: add-remove or zero-out.")
     clipping: UpdateClipping = Field(default_factory=UpdateClipping, description="The rule by which weighted updates are clipped.")
-    noise: Annotated[Noise, OneOf(NOISES)] = _default(NOISES, "constant")
+    noise: Annotated[Noise, OneOf(NOISES)] = member_field(NOISES, "constant")
     public_records: int | None = Field(
         default=None, gt=0, description="Public number of records on all devices, of which horvitz-thompson takes a device's share."
     )

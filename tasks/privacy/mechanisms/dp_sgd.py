@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tasks.core.component import Component, Family, OneOf
+from tasks.core.component import OneOf, member_field
 from tasks.privacy.account import Account
 from tasks.privacy.accounts import spend
 from tasks.privacy.clip_rule import CLIP_RULES, ClipRule
@@ -19,22 +19,13 @@ from tasks.privacy.sampler import SAMPLERS, Sampled, Sampler, Schedule
 from tasks.privacy.unit import UNITS, Unit
 
 
-def _default(family: Family, kind: str) -> Any:
-    """A field's default: one member of a family."""
-
-    def made() -> Component:
-        return family.parse({"kind": kind})
-
-    return Field(default_factory=made)
-
-
 class Clipping(BaseModel):
     """How contributions are bounded, and by which engine."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    engine: Annotated[Engine, OneOf(ENGINES)] = _default(ENGINES, "book-keeping")
-    rule: Annotated[ClipRule, OneOf(CLIP_RULES)] = _default(CLIP_RULES, "flat")
+    engine: Annotated[Engine, OneOf(ENGINES)] = member_field(ENGINES, "book-keeping")
+    rule: Annotated[ClipRule, OneOf(CLIP_RULES)] = member_field(CLIP_RULES, "flat")
 
     @model_validator(mode="after")
     def _one_division(self) -> Clipping:
@@ -54,11 +45,11 @@ class DpSgd(Privacy):
     target_epsilon: float | None = Field(default=None, gt=0, le=1000, description="Noise is calibrated to stay at or below it; or give noise_multiplier.")
     noise_multiplier: float | None = Field(default=None, gt=0, le=1e5, description="Deviation of the noise over the clip norm; or give target_epsilon.")
     delta: float | None = Field(default=None, gt=0, lt=1, description="Without it, 1 / (10 public_size).")
-    unit: Annotated[Unit, OneOf(UNITS)] = _default(UNITS, "example")
+    unit: Annotated[Unit, OneOf(UNITS)] = member_field(UNITS, "example")
     adjacency: Adjacency = Field(default="add-remove", description="Which data sets are neighbours: add-remove, replace-one or zero-out.")
-    sampler: Annotated[Sampler, OneOf(SAMPLERS)] = _default(SAMPLERS, "poisson")
+    sampler: Annotated[Sampler, OneOf(SAMPLERS)] = member_field(SAMPLERS, "poisson")
     clipping: Clipping = Field(default_factory=Clipping, description="The engine and the rule of clipping.")
-    noise: Annotated[Noise, OneOf(NOISES)] = _default(NOISES, "constant")
+    noise: Annotated[Noise, OneOf(NOISES)] = member_field(NOISES, "constant")
     accountant: Literal["pld", "rdp", "prv", "gdp"] = Field(
         default="pld", description="Whose epsilon is reported: pld, rdp, prv; the others that support the mechanism are asked too and must agree."
     )
